@@ -1,1 +1,214 @@
-//! (being built)
+//! Configuration: settings of the code and variables of the operator become one immutable [`Config`].
+//!
+//! It is a pure step: nothing is read from the process but through [`Environment`], nothing is logged (what is wrong is in
+//! [`Config::warnings`]) and no global is touched. Code wins over the environment, which wins over defaults. The
+//! one exception is the service name given to `init`, which is a default.
+
+mod environment;
+mod redact;
+mod resolve;
+mod settings;
+mod types;
+mod warning;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::trace::SpanLimits;
+
+pub use environment::{Environment, ProcessEnvironment};
+pub(crate) use resolve::resolve;
+pub(crate) use settings::Settings;
+pub use types::{ByteSize, Compression, Protocol};
+pub use warning::Warning;
+
+/// Stand-in until the console has its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsoleFormat {
+    #[default]
+    Auto,
+    Pretty,
+    Json,
+    Off,
+}
+
+/// What is in force, with the origin of each value.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Nothing is recorded or exported; propagators still work.
+    pub disabled: bool,
+    pub service_name: String,
+    pub resource: Resource,
+    pub traces: SignalConfig,
+    pub metrics: SignalConfig,
+    pub logs: SignalConfig,
+    pub console: ConsoleConfig,
+    /// What is exported, in the syntax of `EnvFilter`; known to parse.
+    pub logs_filter: String,
+    /// What is exported, in the syntax of `EnvFilter`; known to parse.
+    pub traces_filter: String,
+    pub sampler: SamplerConfig,
+    pub span_limits: SpanLimits,
+    pub span_batch: BatchConfig,
+    pub log_batch: BatchConfig,
+    /// At least 1 ms.
+    pub metric_interval: Duration,
+    /// For one collection and export; `None` is "no limit".
+    pub metric_timeout: Option<Duration>,
+    pub temporality: Temporality,
+    /// Each at most once; empty when propagation is off.
+    pub propagators: Vec<Propagator>,
+    pub outbox: ByteSize,
+    /// Data older than this is dropped, and counted.
+    pub max_age: Duration,
+    pub retry: RetryConfig,
+    /// What of the operator's input is not used as it is.
+    pub warnings: Vec<Warning>,
+    /// Each value in force and where it is from; rendered by [`Config::explain`].
+    pub effective: Vec<Effective>,
+}
+
+/// Where one signal goes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SignalConfig {
+    /// `None` when the exporter is `none`.
+    pub otlp: Option<OtlpConfig>,
+}
+
+/// One OTLP target. Signals with equal targets can share a connection.
+#[derive(Clone, PartialEq)]
+pub(crate) struct OtlpConfig {
+    /// The full URL for HTTP, scheme and authority for gRPC. It never has user information.
+    pub endpoint: http::Uri,
+    pub protocol: Protocol,
+    /// Values are marked as sensitive.
+    pub headers: http::HeaderMap,
+    /// For one attempt; `None` is "no limit".
+    pub timeout: Option<Duration>,
+    pub compression: Compression,
+    pub tls: TlsConfig,
+}
+
+/// By hand: an endpoint's query and the headers may carry secrets.
+impl fmt::Debug for OtlpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header_names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("OtlpConfig")
+            .field(
+                "endpoint",
+                &redact::endpoint_for_people(&self.endpoint.to_string()),
+            )
+            .field("protocol", &self.protocol)
+            .field("header_names", &header_names)
+            .field("timeout", &self.timeout)
+            .field("compression", &self.compression)
+            .field("tls", &self.tls)
+            .finish()
+    }
+}
+
+/// PEM files; paths, never their content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TlsConfig {
+    /// Trust these instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Set exactly when `key` is.
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+/// What stdout shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConsoleConfig {
+    pub format: ConsoleFormat,
+    /// In the syntax of `EnvFilter`; known to parse.
+    pub filter: String,
+    /// False when `NO_COLOR` is set; whether stdout is a terminal is not known here.
+    pub color: bool,
+}
+
+/// Which traces are recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SamplerConfig {
+    /// Follow the sampling of the parent where there is one, and ask `root` only for new traces.
+    pub parent_based: bool,
+    pub root: RootSampler,
+}
+
+/// The decision for a trace that begins here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum RootSampler {
+    AlwaysOn,
+    AlwaysOff,
+    /// 0 to 1.
+    TraceIdRatio(f64),
+}
+
+/// How spans or logs are collected before they are encoded. No number is 0, and a batch is not larger than its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchConfig {
+    /// At least 1 ms.
+    pub delay: Duration,
+    pub max_queue_items: usize,
+    pub max_queue_bytes: ByteSize,
+    pub max_batch_items: usize,
+}
+
+/// Waiting between attempts: full jitter below a bound that doubles from `initial` to `max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RetryConfig {
+    pub initial: Duration,
+    pub max: Duration,
+}
+
+/// A format of context in headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Propagator {
+    TraceContext,
+    Baggage,
+}
+
+/// Where a value is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    /// The name of the variable.
+    Environment(String),
+    Code,
+}
+
+/// One line of [`Config::explain`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Effective {
+    /// Such as `traces.endpoint`.
+    pub key: String,
+    /// Fit for people: no secrets.
+    pub value: String,
+    pub origin: Origin,
+}
+
+/// The code asked for something impossible. Texts hold no secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConfigError {
+    /// The setter's name.
+    pub setting: &'static str,
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Each value in force with its origin, one per line, without secrets.
+    pub(crate) fn explain(&self) -> String {
+        String::new()
+    }
+}

@@ -1,0 +1,79 @@
+//! What the builder was told: the input of [`resolve`](super::resolve) next to the environment.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+
+use super::redact::endpoint_for_people;
+use super::{ByteSize, Compression, ConsoleFormat, Protocol};
+
+/// Everything that code can say. `None` and empty lists mean "not said": the environment or the default decides.
+#[derive(Clone, Default)]
+pub(crate) struct Settings {
+    /// The name given to `init`: a default that the environment may override.
+    pub service_name: Cow<'static, str>,
+    pub service_version: Option<String>,
+    /// Attributes that win over everything detected or set by the operator.
+    pub resource: Vec<KeyValue>,
+    /// Base endpoint for all signals; `v1/<signal>` is appended for HTTP.
+    pub endpoint: Option<String>,
+    pub protocol: Option<Protocol>,
+    /// Added to the headers of the environment; the same name here wins.
+    pub headers: Vec<(String, String)>,
+    /// Time for one attempt. `Duration::ZERO` is "no limit", as it is in the environment.
+    pub timeout: Option<Duration>,
+    pub compression: Option<Compression>,
+    pub ca_certificate: Option<PathBuf>,
+    pub client_certificate: Option<PathBuf>,
+    pub client_key: Option<PathBuf>,
+    pub console_format: Option<ConsoleFormat>,
+    pub console_filter: Option<String>,
+    pub logs_filter: Option<String>,
+    pub traces_filter: Option<String>,
+    pub metric_interval: Option<Duration>,
+    /// For spans and logs.
+    pub schedule_delay: Option<Duration>,
+    /// Per queue.
+    pub queue_items: Option<usize>,
+    /// Per queue.
+    pub queue_bytes: Option<ByteSize>,
+    pub batch_items: Option<usize>,
+    pub outbox: Option<ByteSize>,
+    pub max_age: Option<Duration>,
+    pub retry_initial: Option<Duration>,
+    pub retry_max: Option<Duration>,
+}
+
+/// By hand, because headers and endpoints may carry secrets.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header_names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Settings")
+            .field("service_name", &self.service_name)
+            .field("service_version", &self.service_version)
+            .field("resource", &self.resource)
+            .field(
+                "endpoint",
+                &self.endpoint.as_deref().map(endpoint_for_people),
+            )
+            .field("protocol", &self.protocol)
+            .field("header_names", &header_names)
+            .field("timeout", &self.timeout)
+            .field("compression", &self.compression)
+            .field("console_format", &self.console_format)
+            .field("console_filter", &self.console_filter)
+            .field("logs_filter", &self.logs_filter)
+            .field("traces_filter", &self.traces_filter)
+            .field("metric_interval", &self.metric_interval)
+            .field("schedule_delay", &self.schedule_delay)
+            .field("queue_items", &self.queue_items)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("batch_items", &self.batch_items)
+            .field("outbox", &self.outbox)
+            .field("max_age", &self.max_age)
+            .finish_non_exhaustive()
+    }
+}
