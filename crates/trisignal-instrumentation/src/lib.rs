@@ -1,1 +1,8 @@
-//! (being built)
+//! (being written)
+
+pub mod context;
+pub mod correlation;
+mod instruments;
+pub mod propagation;
+#[cfg(test)]
+mod testing;

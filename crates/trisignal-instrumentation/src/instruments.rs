@@ -1,0 +1,86 @@
+//! Instruments of the global meter that follow the provider when it is installed late or replaced.
+//!
+//! An instrument made from the global meter before a provider is installed stays a no-op for ever. Here the provider is
+//! looked at on each use (one read lock and one pointer comparison) and the instruments are made anew when it is another one,
+//! so a layer or a static that is older than the set-up of telemetry works as soon as that is done.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use opentelemetry::global;
+use opentelemetry::metrics::{Counter, Meter, MeterProvider};
+
+/// The instrumentation scope of everything this crate measures.
+pub(crate) const SCOPE: &str = "trisignal-instrumentation";
+
+type Provider = Arc<dyn MeterProvider + Send + Sync>;
+
+/// A set of instruments, made by `make` for the provider in force.
+pub(crate) struct Rebinding<T> {
+    make: fn(&Meter) -> T,
+    bound: RwLock<Option<Bound<T>>>,
+}
+
+struct Bound<T> {
+    /// Kept alive so that its address stays its identity.
+    provider: Provider,
+    instruments: Arc<T>,
+}
+
+impl<T> Rebinding<T> {
+    /// Makes nothing yet.
+    pub(crate) const fn new(make: fn(&Meter) -> T) -> Self {
+        Self {
+            make,
+            bound: RwLock::new(None),
+        }
+    }
+
+    /// The instruments of the provider in force.
+    pub(crate) fn get(&self) -> Arc<T> {
+        let provider = global::meter_provider();
+        if let Some(bound) = &*self.bound.read().unwrap_or_else(PoisonError::into_inner)
+            && Arc::ptr_eq(&bound.provider, &provider)
+        {
+            return Arc::clone(&bound.instruments);
+        }
+        // Made outside the lock: a provider is foreign code. Two threads may both do it, and both results are good.
+        let instruments = Arc::new((self.make)(&provider.meter(SCOPE)));
+        let bound = Bound {
+            provider,
+            instruments: Arc::clone(&instruments),
+        };
+        let previous = self
+            .bound
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(bound);
+        // The last owner of a provider shuts it down, which is not to happen under our lock.
+        drop(previous);
+        instruments
+    }
+}
+
+/// Counts inbound correlation IDs that were not well-formed.
+pub(crate) static CORRELATION_REJECTED: Rebinding<Counter<u64>> =
+    Rebinding::new(correlation_rejected);
+
+/// Counts propagation headers, or parts of them, that were not taken.
+pub(crate) static PROPAGATION_REJECTED: Rebinding<Counter<u64>> =
+    Rebinding::new(propagation_rejected);
+
+/// The counter of ill-formed correlation IDs. It never has the ID as an attribute.
+pub(crate) fn correlation_rejected(meter: &Meter) -> Counter<u64> {
+    meter
+        .u64_counter("trisignal.correlation.rejected")
+        .with_unit("{id}")
+        .with_description("Inbound correlation IDs that were not well-formed and were replaced")
+        .build()
+}
+
+fn propagation_rejected(meter: &Meter) -> Counter<u64> {
+    meter
+        .u64_counter("trisignal.propagation.rejected")
+        .with_unit("{header}")
+        .with_description("Trace context and baggage headers, or members of them, that were not well-formed or over a limit")
+        .build()
+}

@@ -1,0 +1,58 @@
+//! Header maps as carriers of the OpenTelemetry propagators.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::propagation::{Extractor, Injector};
+
+use super::trace_context::{TRACEPARENT, TRACESTATE};
+
+/// Stands for a header value that is no visible ASCII. No grammar of a propagator has this character, so such a header is
+/// refused where it would be missing or cut otherwise.
+const NO_TEXT: &str = "\u{fffd}";
+
+/// Reads a header map, several values of one name included.
+#[derive(Debug)]
+pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
+
+impl Extractor for HeaderExtractor<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(text)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let values: Vec<_> = self.0.get_all(key).iter().map(text).collect();
+        (!values.is_empty()).then_some(values)
+    }
+}
+
+/// Writes into a header map, in place of all values that a name had.
+///
+/// A new `traceparent` takes the old `tracestate` away: a request that was made from the headers of another would otherwise carry the
+/// state of a trace it does not belong to. What is no valid header is left out.
+#[derive(Debug)]
+pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
+
+impl Injector for HeaderInjector<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value))
+        else {
+            return;
+        };
+        if name == TRACEPARENT {
+            self.0.remove(TRACESTATE);
+        }
+        // It fails only for a map of 32,768 headers, which no request can carry anyway.
+        let _ = self.0.try_insert(name, value);
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        let _ = self.0.try_reserve(additional);
+    }
+}
+
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or(NO_TEXT)
+}
