@@ -5,10 +5,15 @@
 //! one exception is the service name given to `init`, which is a default.
 
 mod environment;
+mod otlp;
+mod parse;
+mod reader;
 mod redact;
 mod resolve;
 mod settings;
+mod show;
 mod types;
+mod variables;
 mod warning;
 
 use std::fmt;
@@ -19,21 +24,13 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::trace::SpanLimits;
 
+use crate::console::ConsoleFormat;
+
 pub use environment::{Environment, ProcessEnvironment};
 pub(crate) use resolve::resolve;
 pub(crate) use settings::Settings;
 pub use types::{ByteSize, Compression, Protocol};
 pub use warning::Warning;
-
-/// Stand-in until the console has its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConsoleFormat {
-    #[default]
-    Auto,
-    Pretty,
-    Json,
-    Off,
-}
 
 /// What is in force, with the origin of each value.
 #[derive(Clone, Debug)]
@@ -205,10 +202,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-impl Config {
-    /// Each value in force with its origin, one per line, without secrets.
-    pub(crate) fn explain(&self) -> String {
-        String::new()
-    }
-}

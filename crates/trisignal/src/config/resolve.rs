@@ -1,11 +1,401 @@
-//! Settings and environment become a [`Config`].
+//! Settings and environment become a [`Config`]: code, else environment, else default, for each value.
 
-use super::{Config, ConfigError, Environment, Settings};
+use std::time::Duration;
 
+use opentelemetry_sdk::trace::SpanLimits;
+
+use crate::resource::{self, Layers};
+
+use super::parse::{delay, filter_directives};
+use super::reader::Reader;
+use super::variables::{self as table, Signal, Variable};
+use super::{
+    BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
+    RootSampler, SamplerConfig, Settings, otlp, show,
+};
+
+/// Per queue. Enough for a burst of two seconds at 50,000 small spans per second next to a slow encoder.
+const QUEUE_BYTES: ByteSize = ByteSize::from_mib(16);
+/// Encoded batches that the backend has not acknowledged.
+const OUTBOX: ByteSize = ByteSize::from_mib(32);
+/// Longer outages are for a spool on disk.
+const MAX_AGE: Duration = Duration::from_secs(60 * 60);
+const RETRY_INITIAL: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// What is in force.
+///
+/// # Errors
+///
+/// When code asked for something impossible. An operator's mistakes are never errors: they are in [`Config::warnings`].
 pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Config, ConfigError> {
-    let _ = (settings, env);
-    Err(ConfigError {
-        setting: "resolve",
-        problem: "not written yet".into(),
-    })
+    validate(settings)?;
+    let reader = &mut Reader::new(env);
+    let disabled = reader.pick("disabled", None, &table::SDK_DISABLED, show::display);
+    let (service_name, resource) = identity(settings, reader);
+    // Where nobody sets these, an attempt is limited by the timeout of the exporter alone.
+    let span_limit = reader.read(&table::BSP_EXPORT_TIMEOUT);
+    let metric_limit = reader.read(&table::METRIC_EXPORT_TIMEOUT);
+    let log_limit = reader.read(&table::BLRP_EXPORT_TIMEOUT);
+    let mut config = Config {
+        disabled,
+        service_name,
+        resource,
+        traces: otlp::signal(Signal::Traces, settings, reader, span_limit)?,
+        metrics: otlp::signal(Signal::Metrics, settings, reader, metric_limit)?,
+        logs: otlp::signal(Signal::Logs, settings, reader, log_limit)?,
+        console: console(settings, reader),
+        logs_filter: filter(
+            "logs.filter",
+            &settings.logs_filter,
+            &table::LOGS_FILTER,
+            reader,
+        ),
+        traces_filter: filter(
+            "traces.filter",
+            &settings.traces_filter,
+            &table::TRACES_FILTER,
+            reader,
+        ),
+        sampler: sampler(reader),
+        span_limits: span_limits(reader),
+        span_batch: span_batch(settings, reader),
+        log_batch: log_batch(settings, reader),
+        metric_interval: reader.pick(
+            "metrics.interval",
+            settings.metric_interval.map(delay),
+            &table::METRIC_EXPORT_INTERVAL,
+            show::duration,
+        ),
+        metric_timeout: reader.pick(
+            "metrics.collect_timeout",
+            None,
+            &table::METRIC_EXPORT_TIMEOUT,
+            show::timeout,
+        ),
+        temporality: reader.pick(
+            "metrics.temporality",
+            None,
+            &table::TEMPORALITY,
+            show::debug,
+        ),
+        propagators: reader.pick("propagators", None, &table::PROPAGATORS, show::propagators),
+        outbox: constant("outbox", settings.outbox, OUTBOX, show::display, reader),
+        max_age: constant(
+            "max_age",
+            settings.max_age.map(delay),
+            MAX_AGE,
+            show::duration,
+            reader,
+        ),
+        retry: retry(settings, reader),
+        warnings: Vec::new(),
+        effective: Vec::new(),
+    };
+    config.warnings = std::mem::take(&mut reader.warnings);
+    config.effective = std::mem::take(&mut reader.effective);
+    Ok(config)
+}
+
+/// Mistakes of the programmer, found before anything is looked up.
+fn validate(settings: &Settings) -> Result<(), ConfigError> {
+    let too_small = [
+        (
+            "metric_interval",
+            settings
+                .metric_interval
+                .is_some_and(|interval| interval.is_zero()),
+        ),
+        ("queue_items", settings.queue_items == Some(0)),
+        (
+            "queue_bytes",
+            settings.queue_bytes == Some(ByteSize::from_bytes(0)),
+        ),
+        ("batch_items", settings.batch_items == Some(0)),
+        ("outbox", settings.outbox == Some(ByteSize::from_bytes(0))),
+        ("max_age", settings.max_age.is_some_and(|age| age.is_zero())),
+        (
+            "retry_initial",
+            settings.retry_initial.is_some_and(|wait| wait.is_zero()),
+        ),
+        (
+            "retry_max",
+            settings.retry_max.is_some_and(|wait| wait.is_zero()),
+        ),
+    ];
+    if let Some((setting, _)) = too_small.into_iter().find(|(_, is_zero)| *is_zero) {
+        return Err(ConfigError {
+            setting,
+            problem: "must be more than 0".into(),
+        });
+    }
+    if let (Some(initial), Some(max)) = (settings.retry_initial, settings.retry_max) {
+        if max < initial {
+            return Err(ConfigError {
+                setting: "retry_max",
+                problem: "must not be less than retry_initial".into(),
+            });
+        }
+    }
+    let filters = [
+        ("console_filter", &settings.console_filter),
+        ("logs_filter", &settings.logs_filter),
+        ("traces_filter", &settings.traces_filter),
+    ];
+    for (setting, filter) in filters {
+        if let Some(Err(bad)) = filter.as_deref().map(filter_directives) {
+            return Err(ConfigError {
+                setting,
+                problem: format!("the directive \"{bad}\" can't be read"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The service's name, and the resource with it.
+fn identity(settings: &Settings, reader: &mut Reader<'_>) -> (String, opentelemetry_sdk::Resource) {
+    let operator = reader
+        .read(&table::RESOURCE_ATTRIBUTES)
+        .map(|(attributes, _)| attributes)
+        .unwrap_or_default();
+    let name = reader.read(&table::SERVICE_NAME);
+    let layers = Layers {
+        init_name: &settings.service_name,
+        operator: &operator,
+        operator_name: name.as_ref().map(|(name, _)| name.as_str()),
+        version: settings.service_version.as_deref(),
+        code: &settings.resource,
+    };
+    let (service_name, source) = layers.service_name();
+    let origin = match source {
+        resource::NameSource::Code => Origin::Code,
+        resource::NameSource::Variable => Origin::Environment(table::SERVICE_NAME.name.to_owned()),
+        resource::NameSource::Attributes => {
+            Origin::Environment(table::RESOURCE_ATTRIBUTES.name.to_owned())
+        }
+        resource::NameSource::Fallback => Origin::Default,
+    };
+    reader.note("service.name", show::display(&service_name), origin);
+    let resource = layers.build(resource::detect());
+    (service_name, resource)
+}
+
+fn console(settings: &Settings, reader: &mut Reader<'_>) -> ConsoleConfig {
+    let format = reader.pick(
+        "console.format",
+        settings.console_format,
+        &table::CONSOLE,
+        show::console,
+    );
+    let filter = filter(
+        "console.filter",
+        &settings.console_filter,
+        &table::RUST_LOG,
+        reader,
+    );
+    let no_color = reader.read(&table::NO_COLOR);
+    let origin = no_color
+        .as_ref()
+        .map_or(Origin::Default, |(_, origin)| origin.clone());
+    let color = no_color.is_none();
+    reader.note("console.color", color.to_string(), origin);
+    ConsoleConfig {
+        format,
+        filter,
+        color,
+    }
+}
+
+fn filter(
+    key: &str,
+    code: &Option<String>,
+    variable: &Variable<String>,
+    reader: &mut Reader<'_>,
+) -> String {
+    // `validate` has refused what can't be read; what is left is only tidied.
+    let code = code
+        .as_deref()
+        .and_then(|directives| filter_directives(directives).ok());
+    reader.pick(key, code, variable, show::display)
+}
+
+fn sampler(reader: &mut Reader<'_>) -> SamplerConfig {
+    let (mut sampler, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
+    if let RootSampler::TraceIdRatio(share) = &mut sampler.root {
+        if let Some((asked, _)) = reader.read(&table::TRACES_SAMPLER_ARG) {
+            *share = asked;
+        }
+    }
+    reader.note("traces.sampler", show::sampler(&sampler), origin);
+    sampler
+}
+
+fn span_limits(reader: &mut Reader<'_>) -> SpanLimits {
+    let for_all = reader.read(&table::ATTRIBUTE_COUNT_LIMIT);
+    let (attributes, origin) = reader
+        .read(&table::SPAN_ATTRIBUTE_COUNT_LIMIT)
+        .or(for_all)
+        .unwrap_or_else(|| {
+            (
+                SpanLimits::default().max_attributes_per_span,
+                Origin::Default,
+            )
+        });
+    reader.note("traces.attributes_per_span", attributes.to_string(), origin);
+    let mut limits = SpanLimits::default();
+    limits.max_attributes_per_span = attributes;
+    limits.max_events_per_span = reader.pick(
+        "traces.events_per_span",
+        None,
+        &table::SPAN_EVENT_COUNT_LIMIT,
+        show::display,
+    );
+    limits.max_links_per_span = reader.pick(
+        "traces.links_per_span",
+        None,
+        &table::SPAN_LINK_COUNT_LIMIT,
+        show::display,
+    );
+    limits.max_attributes_per_event = reader.pick(
+        "traces.attributes_per_event",
+        None,
+        &table::EVENT_ATTRIBUTE_COUNT_LIMIT,
+        show::display,
+    );
+    limits.max_attributes_per_link = reader.pick(
+        "traces.attributes_per_link",
+        None,
+        &table::LINK_ATTRIBUTE_COUNT_LIMIT,
+        show::display,
+    );
+    limits
+}
+
+fn span_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {
+    let delay_of = &table::BSP_SCHEDULE_DELAY;
+    batch(
+        "traces",
+        settings,
+        delay_of,
+        &table::BSP_MAX_QUEUE_SIZE,
+        &table::BSP_MAX_EXPORT_BATCH_SIZE,
+        reader,
+    )
+}
+
+fn log_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {
+    let delay_of = &table::BLRP_SCHEDULE_DELAY;
+    batch(
+        "logs",
+        settings,
+        delay_of,
+        &table::BLRP_MAX_QUEUE_SIZE,
+        &table::BLRP_MAX_EXPORT_BATCH_SIZE,
+        reader,
+    )
+}
+
+fn batch(
+    signal: &str,
+    settings: &Settings,
+    delay_of: &Variable<Duration>,
+    queue_of: &Variable<usize>,
+    batch_of: &Variable<usize>,
+    reader: &mut Reader<'_>,
+) -> BatchConfig {
+    let key = |what: &str| format!("{signal}.{what}");
+    let delay = reader.pick(
+        &key("schedule_delay"),
+        settings.schedule_delay.map(delay),
+        delay_of,
+        show::duration,
+    );
+    let max_queue_items = reader.pick(
+        &key("queue_items"),
+        settings.queue_items,
+        queue_of,
+        show::display,
+    );
+    let max_queue_bytes = constant(
+        &key("queue_bytes"),
+        settings.queue_bytes,
+        QUEUE_BYTES,
+        show::display,
+        reader,
+    );
+    let wanted = reader.pick(
+        &key("batch_items"),
+        settings.batch_items,
+        batch_of,
+        show::display,
+    );
+    let max_batch_items = wanted.min(max_queue_items);
+    if max_batch_items < wanted {
+        // The queue rules: the batch in force is the smaller number, and so is what the explanation says.
+        cut_batch(max_batch_items, reader);
+    }
+    BatchConfig {
+        delay,
+        max_queue_items,
+        max_queue_bytes,
+        max_batch_items,
+    }
+}
+
+/// Corrects the last noted value, and warns when an operator asked for it.
+fn cut_batch(in_force: usize, reader: &mut Reader<'_>) {
+    let Some(noted) = reader.effective.last_mut() else {
+        return;
+    };
+    let asked = std::mem::replace(&mut noted.value, in_force.to_string());
+    if let Origin::Environment(variable) = noted.origin.clone() {
+        let instead = format!("{in_force} is used");
+        reader.warn(super::Warning::new(
+            variable,
+            Some(asked),
+            "is more than the queue holds",
+            instead,
+        ));
+    }
+}
+
+fn retry(settings: &Settings, reader: &mut Reader<'_>) -> RetryConfig {
+    let (initial, max) = (
+        settings.retry_initial.map(delay),
+        settings.retry_max.map(delay),
+    );
+    // Whoever sets one of the two moves the default of the other out of the way.
+    let initial_default = max.map_or(RETRY_INITIAL, |max| RETRY_INITIAL.min(max));
+    let initial = constant(
+        "retry.initial",
+        initial,
+        initial_default,
+        show::duration,
+        reader,
+    );
+    let max = constant(
+        "retry.max",
+        max,
+        RETRY_MAX.max(initial),
+        show::duration,
+        reader,
+    );
+    RetryConfig { initial, max }
+}
+
+/// A value that has no variable.
+fn constant<T>(
+    key: &str,
+    code: Option<T>,
+    default: T,
+    shown: fn(&T) -> String,
+    reader: &mut Reader<'_>,
+) -> T {
+    let (value, origin) = match code {
+        Some(value) => (value, Origin::Code),
+        None => (default, Origin::Default),
+    };
+    reader.note(key, shown(&value), origin);
+    value
 }

@@ -1,0 +1,391 @@
+//! From the text of a variable to its value, by the rules of the OpenTelemetry specification.
+//!
+//! Every parser takes trimmed, non-empty text, never panics, and answers `None` when the variable counts as unset.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry_sdk::metrics::Temporality;
+use tracing_subscriber::filter::Directive;
+
+use super::redact::value_for_people;
+use super::variables::Exporter;
+use super::{Compression, ConsoleFormat, Propagator, Protocol, RootSampler, SamplerConfig};
+
+/// Durations are cut to a year: longer ones mean "never", and must not overflow a clock.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Queues and loops need a delay that makes progress visible without spinning.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// What is wrong with one value.
+#[derive(Debug, Default)]
+pub(super) struct Problems(pub Vec<Problem>);
+
+#[derive(Debug)]
+pub(super) struct Problem {
+    /// Continues the sentence that begins with the variable.
+    pub problem: String,
+    /// `None`: the next source is used, in the end the default.
+    pub instead: Option<String>,
+}
+
+impl Problems {
+    /// The value is unusable.
+    fn reject<T>(&mut self, problem: impl Into<String>) -> Option<T> {
+        self.0.push(Problem {
+            problem: problem.into(),
+            instead: None,
+        });
+        None
+    }
+
+    /// A part of the value is unusable.
+    fn note(&mut self, problem: impl Into<String>, instead: impl Into<String>) {
+        self.0.push(Problem {
+            problem: problem.into(),
+            instead: Some(instead.into()),
+        });
+    }
+}
+
+pub(super) fn text(text: &str, _: &mut Problems) -> Option<String> {
+    Some(text.to_owned())
+}
+
+pub(super) fn path(text: &str, _: &mut Problems) -> Option<PathBuf> {
+    Some(PathBuf::from(text))
+}
+
+/// Only `true` is true. Anything else is false, with a warning unless it is `false`.
+pub(super) fn boolean(text: &str, problems: &mut Problems) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        return Some(true);
+    }
+    if !text.eq_ignore_ascii_case("false") {
+        problems.note("is neither `true` nor `false`", "false is used");
+    }
+    Some(false)
+}
+
+fn whole_number(text: &str) -> Option<u64> {
+    text.parse().ok()
+}
+
+fn milliseconds(text: &str, problems: &mut Problems) -> Option<Duration> {
+    match whole_number(text) {
+        Some(milliseconds) => Some(Duration::from_millis(milliseconds).min(LONGEST)),
+        None => problems.reject("is not a whole number of milliseconds"),
+    }
+}
+
+/// 0 is "at once", which is the shortest delay.
+pub(super) fn duration(text: &str, problems: &mut Problems) -> Option<Duration> {
+    milliseconds(text, problems).map(delay)
+}
+
+/// A delay that neither spins nor overflows.
+pub(super) fn delay(asked: Duration) -> Duration {
+    asked.clamp(SHORTEST, LONGEST)
+}
+
+/// 0 is no limit.
+pub(super) fn timeout(text: &str, problems: &mut Problems) -> Option<Option<Duration>> {
+    milliseconds(text, problems).map(limit_of_time)
+}
+
+/// The time limit that a duration stands for: none for zero.
+pub(super) fn limit_of_time(asked: Duration) -> Option<Duration> {
+    (!asked.is_zero()).then(|| asked.min(LONGEST))
+}
+
+pub(super) fn interval(text: &str, problems: &mut Problems) -> Option<Duration> {
+    match milliseconds(text, problems)? {
+        Duration::ZERO => problems.reject("is 0, which is no interval"),
+        interval => Some(delay(interval)),
+    }
+}
+
+pub(super) fn count(text: &str, problems: &mut Problems) -> Option<usize> {
+    match whole_number(text) {
+        Some(0) => problems.reject("is 0, which holds nothing"),
+        Some(number) => Some(usize::try_from(number).unwrap_or(usize::MAX)),
+        None => problems.reject("is not a whole number above 0"),
+    }
+}
+
+pub(super) fn limit(text: &str, problems: &mut Problems) -> Option<u32> {
+    match whole_number(text) {
+        Some(number) => Some(u32::try_from(number).unwrap_or(u32::MAX)),
+        None => problems.reject("is not a whole number"),
+    }
+}
+
+pub(super) fn ratio(text: &str, problems: &mut Problems) -> Option<f64> {
+    match text.parse::<f64>() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Some(ratio),
+        _ => problems.reject("is not a number from 0 to 1"),
+    }
+}
+
+pub(super) fn sampler(text: &str, problems: &mut Problems) -> Option<SamplerConfig> {
+    let name = text.to_ascii_lowercase();
+    let (parent_based, root) = match name.strip_prefix("parentbased_") {
+        Some(root) => (true, root),
+        None => (false, name.as_str()),
+    };
+    let root = match root {
+        "always_on" => RootSampler::AlwaysOn,
+        "always_off" => RootSampler::AlwaysOff,
+        // The ratio has a variable of its own; without it, every trace.
+        "traceidratio" => RootSampler::TraceIdRatio(1.0),
+        _ => return problems.reject("is not a known sampler"),
+    };
+    Some(SamplerConfig { parent_based, root })
+}
+
+pub(super) fn temporality(text: &str, problems: &mut Problems) -> Option<Temporality> {
+    match text.to_ascii_lowercase().as_str() {
+        "cumulative" => Some(Temporality::Cumulative),
+        "delta" => Some(Temporality::Delta),
+        "lowmemory" => Some(Temporality::LowMemory),
+        _ => problems.reject("is not a known temporality"),
+    }
+}
+
+pub(super) fn protocol(text: &str, problems: &mut Problems) -> Option<Protocol> {
+    match text.to_ascii_lowercase().as_str() {
+        "grpc" => Some(Protocol::Grpc),
+        "http/protobuf" => Some(Protocol::HttpProtobuf),
+        "http/json" => problems.reject("is not supported"),
+        _ => problems.reject("is not a known protocol"),
+    }
+}
+
+pub(super) fn compression(text: &str, problems: &mut Problems) -> Option<Compression> {
+    match text.to_ascii_lowercase().as_str() {
+        "none" => Some(Compression::None),
+        "gzip" => Some(Compression::Gzip),
+        _ => problems.reject("is not a known compression"),
+    }
+}
+
+pub(super) fn console(text: &str, problems: &mut Problems) -> Option<ConsoleFormat> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Some(ConsoleFormat::Auto),
+        "pretty" => Some(ConsoleFormat::Pretty),
+        "json" => Some(ConsoleFormat::Json),
+        // `none` is how all variables of OpenTelemetry spell "nothing at all".
+        "off" | "none" => Some(ConsoleFormat::Off),
+        _ => problems.reject("is not a known form"),
+    }
+}
+
+/// Filter directives: only checked and tidied, the filter is built by whoever uses it.
+pub(super) fn filter(text: &str, problems: &mut Problems) -> Option<String> {
+    match filter_directives(text) {
+        Ok(directives) => Some(directives),
+        Err(bad) => problems.reject(format!(
+            "holds the directive \"{bad}\", which can't be read"
+        )),
+    }
+}
+
+/// The directives without blanks between them, or the first that can't be read.
+pub(super) fn filter_directives(text: &str) -> Result<String, String> {
+    let directives: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty())
+        .collect();
+    match directives
+        .iter()
+        .find(|directive| directive.parse::<Directive>().is_err())
+    {
+        Some(bad) => Err(value_for_people(bad)),
+        None => Ok(directives.join(",")),
+    }
+}
+
+/// The parts of a list, trimmed, in lower case, without empty ones.
+fn list(text: &str) -> impl Iterator<Item = String> {
+    text.split(',')
+        .map(|part| part.trim().to_ascii_lowercase())
+        .filter(|part| !part.is_empty())
+}
+
+pub(super) fn exporter(text: &str, problems: &mut Problems) -> Option<Exporter> {
+    let mut chosen = None;
+    for name in list(text) {
+        match name.as_str() {
+            "otlp" => chosen = Some(Exporter::Otlp),
+            // Next to another exporter `none` makes no sense; sending data is the recoverable mistake.
+            "none" => chosen = chosen.or(Some(Exporter::None)),
+            other => problems.0.push(Problem {
+                problem: format!(
+                    "asks for the exporter \"{}\", which is not supported",
+                    value_for_people(other)
+                ),
+                instead: None,
+            }),
+        }
+    }
+    if let Some(chosen) = chosen {
+        let used = if chosen == Exporter::Otlp {
+            "otlp is used"
+        } else {
+            "none is used"
+        };
+        for problem in &mut problems.0 {
+            problem.instead = Some(used.to_owned());
+        }
+    }
+    chosen
+}
+
+pub(super) fn propagators(text: &str, problems: &mut Problems) -> Option<Vec<Propagator>> {
+    let mut chosen = Vec::new();
+    let mut none = false;
+    let mut unknown = Vec::new();
+    for name in list(text) {
+        let propagator = match name.as_str() {
+            "tracecontext" => Propagator::TraceContext,
+            "baggage" => Propagator::Baggage,
+            "none" => {
+                none = true;
+                continue;
+            }
+            _ => {
+                unknown.push(name);
+                continue;
+            }
+        };
+        if !chosen.contains(&propagator) {
+            chosen.push(propagator);
+        }
+    }
+    let nothing_left = chosen.is_empty() && !none;
+    for name in unknown {
+        let problem = format!(
+            "asks for the propagator \"{}\", which is not supported",
+            value_for_people(&name)
+        );
+        let instead = (!nothing_left).then(|| "it is left out".to_owned());
+        problems.0.push(Problem { problem, instead });
+    }
+    if none && !chosen.is_empty() {
+        problems.note(
+            "asks for `none` next to other propagators",
+            "`none` is left out",
+        );
+    }
+    (!nothing_left).then_some(chosen)
+}
+
+/// One bad member makes all of it void, so that half a resource is never taken for the whole.
+pub(super) fn resource_attributes(
+    text: &str,
+    problems: &mut Problems,
+) -> Option<Vec<(String, String)>> {
+    let mut attributes = Vec::new();
+    // An empty member is only a comma too many, as templates leave it.
+    for (at, member) in text
+        .split(',')
+        .enumerate()
+        .filter(|(_, member)| !member.trim().is_empty())
+    {
+        let Some((key, value)) = resource_member(member) else {
+            problems.note(
+                format!("has a member that can't be read, number {}", at + 1),
+                "all of its attributes are left out",
+            );
+            return None;
+        };
+        attributes.push((key, value));
+    }
+    Some(attributes)
+}
+
+fn resource_member(member: &str) -> Option<(String, String)> {
+    let (key, value) = member.split_once('=')?;
+    if value.contains('=') {
+        return None;
+    }
+    let key = String::from_utf8(percent_decoded(key.trim())?).ok()?;
+    let value = String::from_utf8(percent_decoded(value.trim())?).ok()?;
+    (!key.is_empty()).then_some((key, value))
+}
+
+/// A bad member is left out, and named by its position or key: its text may be a secret.
+pub(super) fn headers(text: &str, problems: &mut Problems) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (at, member) in text
+        .split(',')
+        .enumerate()
+        .filter(|(_, member)| !member.trim().is_empty())
+    {
+        let Some((name, value)) = member.split_once('=') else {
+            problems.note(
+                format!("has a member without `=`, number {}", at + 1),
+                "that member is left out",
+            );
+            continue;
+        };
+        let decoded = percent_decoded(value.trim()).and_then(|value| String::from_utf8(value).ok());
+        let header = match decoded {
+            Some(value) => header(name.trim(), &value),
+            None => Err("has a value with broken percent-encoding"),
+        };
+        match header {
+            Ok((name, value)) => {
+                headers.insert(name, value);
+            }
+            Err(problem) => problems.note(
+                format!("has a member, number {}, that {problem}", at + 1),
+                "that member is left out",
+            ),
+        }
+    }
+    Some(headers)
+}
+
+/// A header fit to be sent along, its value marked as sensitive. The error does not repeat what was given.
+pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let name =
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| "has a name that is no header name")?;
+    // These say how the body travels, which only the transport knows.
+    const OURS: [&str; 8] = [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    if OURS.contains(&name.as_str()) || name.as_str().starts_with("grpc-") {
+        return Err("has a name that belongs to the transport");
+    }
+    let mut value = HeaderValue::from_bytes(value.as_bytes())
+        .map_err(|_| "has a value that no header can carry")?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+/// `None` when a `%` is not followed by two hexadecimal digits.
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let high = char::from(bytes.next()?).to_digit(16)?;
+            let low = char::from(bytes.next()?).to_digit(16)?;
+            // Two digits make at most 255.
+            decoded.push((high * 16 + low) as u8);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    Some(decoded)
+}

@@ -1,0 +1,92 @@
+//! How values in force look in the explanation of a configuration.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::redact::value_for_people;
+use super::variables::Exporter;
+use super::{Config, ConsoleFormat, Effective, Origin, Propagator, RootSampler, SamplerConfig};
+
+impl Config {
+    /// Each value in force with its origin, one per line, without secrets.
+    pub(crate) fn explain(&self) -> String {
+        self.effective
+            .iter()
+            .map(|effective| format!("{effective}\n"))
+            .collect()
+    }
+}
+
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {} ({})", self.key, self.value, self.origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Environment(variable) => variable,
+            Self::Code => "code",
+        })
+    }
+}
+
+pub(super) fn display<T: fmt::Display>(value: &T) -> String {
+    value_for_people(&value.to_string())
+}
+
+pub(super) fn duration(value: &Duration) -> String {
+    format!("{} ms", value.as_millis())
+}
+
+pub(super) fn timeout(value: &Option<Duration>) -> String {
+    value
+        .as_ref()
+        .map_or_else(|| "no limit".to_owned(), duration)
+}
+
+pub(super) fn exporter(value: &Exporter) -> String {
+    match value {
+        Exporter::Otlp => "otlp",
+        Exporter::None => "none",
+    }
+    .to_owned()
+}
+
+pub(super) fn console(value: &ConsoleFormat) -> String {
+    format!("{value:?}").to_ascii_lowercase()
+}
+
+pub(super) fn debug<T: fmt::Debug>(value: &T) -> String {
+    format!("{value:?}").to_ascii_lowercase()
+}
+
+pub(super) fn propagators(value: &Vec<Propagator>) -> String {
+    let names: Vec<_> = value
+        .iter()
+        .map(|propagator| match propagator {
+            Propagator::TraceContext => "tracecontext",
+            Propagator::Baggage => "baggage",
+        })
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(",")
+    }
+}
+
+pub(super) fn sampler(value: &SamplerConfig) -> String {
+    let prefix = if value.parent_based {
+        "parentbased_"
+    } else {
+        ""
+    };
+    match value.root {
+        RootSampler::AlwaysOn => format!("{prefix}always_on"),
+        RootSampler::AlwaysOff => format!("{prefix}always_off"),
+        RootSampler::TraceIdRatio(ratio) => format!("{prefix}traceidratio {ratio}"),
+    }
+}

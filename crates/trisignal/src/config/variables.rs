@@ -1,0 +1,202 @@
+//! The one table of all variables: name, type, default and effect. Parsing and documentation both come from it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opentelemetry_sdk::metrics::Temporality;
+
+use super::parse::{self, Problems};
+use super::{Compression, ConsoleFormat, Propagator, Protocol, SamplerConfig};
+
+/// One variable whose value is a `T`.
+pub(super) struct Variable<T> {
+    pub name: &'static str,
+    /// What a value looks like.
+    pub kind: &'static str,
+    /// In the syntax of the variable itself; empty when there is none.
+    pub default: &'static str,
+    pub parse: fn(&str, &mut Problems) -> Option<T>,
+    pub show: Show,
+}
+
+/// How much of a value messages may repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Show {
+    Plain,
+    /// Without user information and query.
+    Endpoint,
+    /// Nothing.
+    Secret,
+}
+
+/// One line of the documentation of variables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub default: &'static str,
+    pub effect: &'static str,
+    /// There is a form for each signal, such as `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, which wins over this one.
+    pub per_signal: bool,
+    /// The default goes through the parser of its own row.
+    default_parses: fn() -> bool,
+}
+
+impl Row {
+    /// True unless the default is not a valid value: the table's test asks each row.
+    pub(crate) fn default_is_valid(&self) -> bool {
+        (self.default_parses)()
+    }
+}
+
+/// Exporters that a signal can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exporter {
+    Otlp,
+    None,
+}
+
+macro_rules! variables {
+    ($(
+        $id:ident: $type:ty = $name:literal $(per $signal:ident)?, $kind:literal, $default:literal,
+        $parse:expr, $show:ident, $effect:literal;
+    )*) => {
+        $(
+            pub(super) const $id: Variable<$type> =
+                Variable { name: $name, kind: $kind, default: $default, parse: $parse, show: Show::$show };
+        )*
+
+        /// Every variable that is honoured, in the order of the documentation.
+        pub(crate) static VARIABLES: &[Row] = &[$(
+            Row {
+                name: $name,
+                kind: $kind,
+                default: $default,
+                effect: $effect,
+                per_signal: [$(stringify!($signal),)? ""].len() > 1,
+                default_parses: || $default.is_empty() || ($id.parse)($default, &mut Problems::default()).is_some(),
+            },
+        )*];
+    };
+}
+
+variables! {
+    SDK_DISABLED: bool = "OTEL_SDK_DISABLED", "true or false", "false", parse::boolean, Plain,
+        "`true` turns off recording and exporting for all signals. Propagators still work.";
+    SERVICE_NAME: String = "OTEL_SERVICE_NAME", "text", "", parse::text, Plain,
+        "The resource attribute `service.name`. It wins over the name given to `init`, and over OTEL_RESOURCE_ATTRIBUTES.";
+    RESOURCE_ATTRIBUTES: Vec<(String, String)> = "OTEL_RESOURCE_ATTRIBUTES", "k=v,k=v, percent-encoded", "",
+        parse::resource_attributes, Plain,
+        "Attributes of the resource. One member that can't be read makes the whole variable void.";
+    PROPAGATORS: Vec<Propagator> = "OTEL_PROPAGATORS", "list of tracecontext, baggage, none", "tracecontext,baggage",
+        parse::propagators, Plain, "Which headers carry the context in and out.";
+
+    TRACES_EXPORTER: Exporter = "OTEL_TRACES_EXPORTER", "otlp or none", "otlp", parse::exporter, Plain,
+        "Where spans go.";
+    METRICS_EXPORTER: Exporter = "OTEL_METRICS_EXPORTER", "otlp or none", "otlp", parse::exporter, Plain,
+        "Where metrics go.";
+    LOGS_EXPORTER: Exporter = "OTEL_LOGS_EXPORTER", "otlp or none", "otlp", parse::exporter, Plain,
+        "Where log records go. The console is not affected.";
+
+    TRACES_SAMPLER: SamplerConfig = "OTEL_TRACES_SAMPLER",
+        "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio",
+        "parentbased_always_on", parse::sampler, Plain, "Which traces are recorded.";
+    TRACES_SAMPLER_ARG: f64 = "OTEL_TRACES_SAMPLER_ARG", "number from 0 to 1", "1.0", parse::ratio, Plain,
+        "The share of new traces that the traceidratio samplers record. Other samplers do not read it.";
+
+    BSP_SCHEDULE_DELAY: Duration = "OTEL_BSP_SCHEDULE_DELAY", "milliseconds", "5000", parse::duration, Plain,
+        "Longest time a span waits in its queue before it is encoded.";
+    BSP_EXPORT_TIMEOUT: Option<Duration> = "OTEL_BSP_EXPORT_TIMEOUT", "milliseconds, 0 is no limit", "",
+        parse::timeout, Plain, "Where set, a second upper limit to one attempt at exporting spans.";
+    BSP_MAX_QUEUE_SIZE: usize = "OTEL_BSP_MAX_QUEUE_SIZE", "number of spans, not 0", "65536", parse::count, Plain,
+        "Spans waiting to be encoded. The specification's default of 2048 loses spans in a burst of 50 ms.";
+    BSP_MAX_EXPORT_BATCH_SIZE: usize = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "number of spans, not 0", "512",
+        parse::count, Plain, "Most spans in one request; not more than the queue holds.";
+    BLRP_SCHEDULE_DELAY: Duration = "OTEL_BLRP_SCHEDULE_DELAY", "milliseconds", "1000", parse::duration, Plain,
+        "Longest time a log record waits in its queue before it is encoded.";
+    BLRP_EXPORT_TIMEOUT: Option<Duration> = "OTEL_BLRP_EXPORT_TIMEOUT", "milliseconds, 0 is no limit", "",
+        parse::timeout, Plain, "Where set, a second upper limit to one attempt at exporting logs.";
+    BLRP_MAX_QUEUE_SIZE: usize = "OTEL_BLRP_MAX_QUEUE_SIZE", "number of records, not 0", "65536", parse::count, Plain,
+        "Log records waiting to be encoded. The specification's default is 2048.";
+    BLRP_MAX_EXPORT_BATCH_SIZE: usize = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "number of records, not 0", "512",
+        parse::count, Plain, "Most log records in one request; not more than the queue holds.";
+
+    ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
+        "Attributes kept on a span, where OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT does not say otherwise.";
+    SPAN_ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
+        "Attributes kept on a span.";
+    SPAN_EVENT_COUNT_LIMIT: u32 = "OTEL_SPAN_EVENT_COUNT_LIMIT", "number", "128", parse::limit, Plain,
+        "Events kept on a span.";
+    SPAN_LINK_COUNT_LIMIT: u32 = "OTEL_SPAN_LINK_COUNT_LIMIT", "number", "128", parse::limit, Plain,
+        "Links kept on a span.";
+    EVENT_ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
+        "Attributes kept on an event of a span.";
+    LINK_ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
+        "Attributes kept on a link of a span.";
+
+    METRIC_EXPORT_INTERVAL: Duration = "OTEL_METRIC_EXPORT_INTERVAL", "milliseconds, not 0", "60000",
+        parse::interval, Plain, "Time between two collections of metrics.";
+    METRIC_EXPORT_TIMEOUT: Option<Duration> = "OTEL_METRIC_EXPORT_TIMEOUT", "milliseconds, 0 is no limit", "30000",
+        parse::timeout, Plain, "Time for one collection, and a second upper limit to one attempt at exporting it.";
+    TEMPORALITY: Temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative, delta or lowmemory",
+        "cumulative", parse::temporality, Plain, "Whether sums and histograms begin anew after each collection.";
+
+    ENDPOINT: String = "OTEL_EXPORTER_OTLP_ENDPOINT" per signal, "URL", "", parse::text, Endpoint,
+        "The backend: http://localhost:4318, or http://localhost:4317 for gRPC. For HTTP `v1/traces`, `v1/metrics` or `v1/logs` is appended; a signal's own endpoint is taken as it is.";
+    INSECURE: bool = "OTEL_EXPORTER_OTLP_INSECURE" per signal, "true or false", "false", parse::boolean, Plain,
+        "For gRPC endpoints without a scheme: `true` is http, else https.";
+    CERTIFICATE: PathBuf = "OTEL_EXPORTER_OTLP_CERTIFICATE" per signal, "PEM file", "", parse::path, Plain,
+        "Authorities that the backend's certificate is checked against, in place of the system's.";
+    CLIENT_CERTIFICATE: PathBuf = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE" per signal, "PEM file", "", parse::path,
+        Plain, "The certificate shown to the backend.";
+    CLIENT_KEY: PathBuf = "OTEL_EXPORTER_OTLP_CLIENT_KEY" per signal, "PEM file", "", parse::path, Plain,
+        "The private key of the client certificate.";
+    HEADERS: http::HeaderMap = "OTEL_EXPORTER_OTLP_HEADERS" per signal, "k=v,k=v, percent-encoded", "", parse::headers,
+        Secret, "Sent with each request. Values are never shown.";
+    COMPRESSION: Compression = "OTEL_EXPORTER_OTLP_COMPRESSION" per signal, "none or gzip", "none",
+        parse::compression, Plain, "How bodies are compressed.";
+    TIMEOUT: Option<Duration> = "OTEL_EXPORTER_OTLP_TIMEOUT" per signal, "milliseconds, 0 is no limit", "10000",
+        parse::timeout, Plain, "Time for one attempt.";
+    PROTOCOL: Protocol = "OTEL_EXPORTER_OTLP_PROTOCOL" per signal, "grpc or http/protobuf", "http/protobuf",
+        parse::protocol, Plain, "How OTLP travels.";
+    SPAN_INSECURE: bool = "OTEL_EXPORTER_OTLP_SPAN_INSECURE", "true or false", "false", parse::boolean, Plain,
+        "Old name of OTEL_EXPORTER_OTLP_TRACES_INSECURE.";
+    METRIC_INSECURE: bool = "OTEL_EXPORTER_OTLP_METRIC_INSECURE", "true or false", "false", parse::boolean, Plain,
+        "Old name of OTEL_EXPORTER_OTLP_METRICS_INSECURE.";
+
+    RUST_LOG: String = "RUST_LOG", "filter directives", "info", parse::filter, Plain,
+        "What the console shows. Nothing else: exported logs and spans have filters of their own.";
+    LOGS_FILTER: String = "OTEL_RUST_LOGS_FILTER", "filter directives", "info", parse::filter, Plain,
+        "Which log records are exported.";
+    TRACES_FILTER: String = "OTEL_RUST_TRACES_FILTER", "filter directives", "info", parse::filter, Plain,
+        "Which spans are recorded and exported.";
+    CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json or off", "auto", parse::console, Plain,
+        "The form of the console: `auto` is pretty on a terminal and JSON lines elsewhere.";
+    NO_COLOR: String = "NO_COLOR", "any text", "", parse::text, Plain,
+        "Where set to anything, the console has no colours.";
+}
+
+/// A signal, as the names of variables spell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    Traces,
+    Metrics,
+    Logs,
+}
+
+impl Signal {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+        }
+    }
+
+    /// The form of the variable for this signal alone.
+    pub(super) fn own_name(self, general: &str) -> String {
+        const PREFIX: &str = "OTEL_EXPORTER_OTLP_";
+        let rest = general.strip_prefix(PREFIX).unwrap_or(general);
+        format!("{PREFIX}{}_{rest}", self.name().to_ascii_uppercase())
+    }
+}
