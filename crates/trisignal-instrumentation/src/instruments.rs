@@ -60,10 +60,6 @@ impl<T> Rebinding<T> {
     }
 }
 
-/// Counts inbound correlation IDs that were not well-formed.
-pub(crate) static CORRELATION_REJECTED: Rebinding<Counter<u64>> =
-    Rebinding::new(correlation_rejected);
-
 /// Counts propagation headers, or parts of them, that were not taken.
 pub(crate) static PROPAGATION_REJECTED: Rebinding<Counter<u64>> =
     Rebinding::new(propagation_rejected);

@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod correlation;
+pub mod http;
 mod instruments;
 pub mod propagation;
 #[cfg(test)]

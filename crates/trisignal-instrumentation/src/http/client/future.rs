@@ -1,0 +1,68 @@
+//! The future of a client's response.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::ClientResponse;
+use super::request::ClientRequest;
+use super::response::Observer;
+use crate::http::exchange::{Exchange, within};
+
+pin_project! {
+    /// The response of a [`ClientService`](super::ClientService). Dropped before it is ready, the attempt ends without a status and without an error:
+    /// it was the caller who gave it up.
+    pub struct ClientFuture<F, Q> {
+        // An option so that it can be dropped inside the span.
+        #[pin]
+        pub(super) inner: Option<F>,
+        pub(super) exchange: Option<Exchange>,
+        // The kind of request says what its errors are called. No request is held.
+        pub(super) request: PhantomData<fn(Q)>,
+    }
+
+    impl<F, Q> PinnedDrop for ClientFuture<F, Q> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            within(this.exchange, || this.inner.set(None));
+        }
+    }
+}
+
+impl<F, Q, R, E> Future for ClientFuture<F, Q>
+where
+    F: Future<Output = Result<R, E>>,
+    Q: ClientRequest,
+    R: ClientResponse,
+    E: 'static,
+{
+    type Output = Result<R::Observed, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else {
+            // Only a drop takes it out.
+            return Poll::Pending;
+        };
+        let result = ready!(within(this.exchange, || inner.poll(cx)));
+        let exchange = this.exchange.take();
+        match result {
+            Ok(response) => {
+                let observer = exchange.map(|mut exchange| {
+                    exchange.respond(response.status(), response.version());
+                    Observer(exchange)
+                });
+                Poll::Ready(Ok(response.observe(observer)))
+            }
+            Err(error) => {
+                if let Some(exchange) = exchange {
+                    exchange.fail(Q::error_type(&error));
+                }
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+}

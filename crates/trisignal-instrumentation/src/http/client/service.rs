@@ -1,0 +1,63 @@
+//! The service that the client layer makes.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::task::{Context, Poll};
+
+use tower_service::Service;
+
+use super::{ClientFuture, ClientLayer, ClientRequest, ClientResponse};
+use crate::context;
+use crate::http::exchange::within;
+
+/// A client inside a [`ClientLayer`](super::ClientLayer).
+#[derive(Clone)]
+pub struct ClientService<S> {
+    inner: S,
+    layer: ClientLayer,
+}
+
+impl<S> ClientService<S> {
+    pub(super) fn new(inner: S, layer: ClientLayer) -> Self {
+        Self { inner, layer }
+    }
+
+    /// The client inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, Q> Service<Q> for ClientService<S>
+where
+    S: Service<Q>,
+    Q: ClientRequest,
+    S::Response: ClientResponse,
+    S::Error: 'static,
+{
+    type Response = <S::Response as ClientResponse>::Observed;
+    type Error = S::Error;
+    type Future = ClientFuture<S::Future, Q>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Q) -> Self::Future {
+        let mut exchange = (!context::is_suppressed()).then(|| self.layer.begin(&mut request));
+        let inner = within(&mut exchange, || self.inner.call(request));
+        ClientFuture {
+            inner: Some(inner),
+            exchange,
+            request: PhantomData,
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for ClientService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientService")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,46 @@
+//! HTTP servers and clients: spans, metrics, propagation and correlation as tower layers.
+//!
+//! | | server | client |
+//! |---|---|---|
+//! | layer | [`ServerLayer`] | [`ClientLayer`], or [`client`](fn@client) for `reqwest` |
+//! | span | `{method} {route}`, kind server | `{method}`, kind client |
+//! | metrics | `http.server.request.duration`, `http.server.active_requests` | `http.client.request.duration` |
+//! | parent | the trace of the caller | the span around the call |
+//! | correlation ID | taken, else made; answered in `x-correlation-id` | sent as `x-correlation-id` and as baggage |
+//!
+//! Names follow the stable HTTP semantic conventions. Spans are `tracing` spans of level `INFO` and target `trisignal::http`, so a filter
+//! can tell them from others. Userinfo in URLs and the values of known secret query parameters are redacted.
+//!
+//! # How an exchange ends
+//!
+//! The span lives until the response body has ended; the duration in the metric is that of the span.
+//!
+//! | end | span status | `error.type` |
+//! |---|---|---|
+//! | response body ended, status below 400 | unset | – |
+//! | response body ended, status 4xx | server unset, client error | server –, client the status |
+//! | response body ended, status 5xx | error | the status |
+//! | service or body failed | error | the type of the error |
+//! | handler panicked | error | `panic`; the panic goes on |
+//! | peer gone: future or body dropped early, on a server | error | `cancelled` |
+//! | caller lost interest: the same, on a client | unset | – |
+//!
+//! The conventions have no word for a request that the peer cancelled on a server; `cancelled` is ours.
+//!
+//! Where telemetry is suppressed in the current context, as on an exporter's own thread, the layers pass everything through.
+
+mod body;
+mod client;
+mod exchange;
+mod metrics;
+mod semconv;
+mod server;
+
+pub use self::body::ResponseBody;
+#[cfg(feature = "reqwest")]
+pub use self::client::{Client, RequestBuilder, client};
+pub use self::client::{ClientFuture, ClientLayer, ClientRequest, ClientResponse, ClientService};
+pub use self::server::{ServerFuture, ServerLayer, ServerService, Trust};
+
+/// The `tracing` target of the spans of this module.
+pub const TARGET: &str = "trisignal::http";

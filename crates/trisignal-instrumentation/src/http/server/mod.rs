@@ -1,0 +1,182 @@
+//! The server layer and its settings.
+
+mod begin;
+mod future;
+mod origin;
+mod service;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::HeaderName;
+use http::request::Parts;
+use http::uri::Scheme;
+use opentelemetry::metrics::Meter;
+use tower_layer::Layer;
+
+pub use self::future::ServerFuture;
+pub use self::service::ServerService;
+use super::metrics::ServerInstruments;
+use crate::correlation::{CORRELATION_HEADER, REQUEST_ID_HEADER};
+
+/// Puts each request of a service into a span, measures it, continues the caller's trace and carries the correlation ID.
+///
+/// It goes around services over `http::Request<B>` and `http::Response<R>` with any bodies, as the outermost layer that is to be seen in the
+/// span. A request is read at the call: headers, trace, baggage and correlation ID. The span is entered whenever the service or
+/// its response body runs. Every response gets the header `x-correlation-id`.
+///
+/// The layer may be made before telemetry is set up; it works as soon as that is done.
+///
+/// # Defaults
+///
+/// [`Trust::Internal`]; correlation ID from `x-correlation-id`, then `x-request-id`; no route; scheme from the URI or `http`; global meter.
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use trisignal_instrumentation::http::ServerLayer;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let service = ServerLayer::new().layer(service_fn(|_: Request<String>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new("paid".to_owned()))
+/// }));
+///
+/// let request = Request::get("/pay").header("x-correlation-id", "order-4711").body(String::new()).unwrap();
+/// let response = service.oneshot(request).await.unwrap();
+/// assert_eq!(response.headers()["x-correlation-id"], "order-4711");
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ServerLayer {
+    config: Arc<Config>,
+}
+
+/// How far the headers of a request are believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// The caller is one of ours: its trace goes on, its baggage is taken, and `Forwarded` and `X-Forwarded-*` say who the client was. The
+    /// default.
+    #[default]
+    Internal,
+    /// The caller is anybody: the request starts a trace of its own with a link to the caller's span, the caller's baggage is
+    /// dropped, and forwarding headers are ignored. A well-formed correlation header is kept.
+    Edge,
+}
+
+#[derive(Clone)]
+struct Config {
+    trust: Trust,
+    scheme: Option<Scheme>,
+    correlation_headers: Vec<HeaderName>,
+    route: Option<Route>,
+    peer: fn(&Parts) -> Option<SocketAddr>,
+    /// The injected instruments, in place of those of the global meter.
+    instruments: Option<Arc<ServerInstruments>>,
+}
+
+type Route = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
+
+impl ServerLayer {
+    /// A layer with the defaults, for any service.
+    pub fn new() -> Self {
+        Self {
+            config: Arc::new(Config {
+                trust: Trust::default(),
+                scheme: None,
+                correlation_headers: vec![CORRELATION_HEADER.clone(), REQUEST_ID_HEADER.clone()],
+                route: None,
+                peer: |_| None,
+                instruments: None,
+            }),
+        }
+    }
+
+    /// A layer for axum: [`new`](Self::new) plus the route from `MatchedPath` and the peer from `ConnectInfo<SocketAddr>`.
+    ///
+    /// Give it to `Router::layer`, after the routes. Around the whole router it runs before the route is known, and spans have no route.
+    /// `ConnectInfo` is there when the router is served by `into_make_service_with_connect_info::<SocketAddr>()`.
+    #[cfg(feature = "axum")]
+    pub fn axum() -> Self {
+        use axum::extract::{ConnectInfo, MatchedPath};
+
+        let layer = Self::new()
+            .route(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().to_owned()));
+        layer.set(|config| {
+            config.peer = |parts| {
+                parts
+                    .extensions
+                    .get::<ConnectInfo<SocketAddr>>()
+                    .map(|info| info.0)
+            };
+        })
+    }
+
+    /// How the route (the template that a path matched, like `/orders/{id}`) is found in a request. It becomes part of the span's name and an
+    /// attribute of metrics, so it must never be the path itself. A panic in it counts as no route.
+    ///
+    /// Default: no route.
+    #[must_use]
+    pub fn route(self, route: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.set(|config| config.route = Some(Arc::new(route)))
+    }
+
+    /// How far callers are believed. Default: [`Trust::Internal`].
+    #[must_use]
+    pub fn trust(self, trust: Trust) -> Self {
+        self.set(|config| config.trust = trust)
+    }
+
+    /// The scheme that clients use, where the URI does not say it: HTTP/1 requests over TLS do not.
+    ///
+    /// Default: that of the URI, else `http`.
+    #[must_use]
+    pub fn scheme(self, scheme: Scheme) -> Self {
+        self.set(|config| config.scheme = Some(scheme))
+    }
+
+    /// The headers that may carry the correlation ID, the first well-formed one wins.
+    ///
+    /// Default: `x-correlation-id`, then `x-request-id`.
+    #[must_use]
+    pub fn correlation_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.set(|config| config.correlation_headers = names.into_iter().collect())
+    }
+
+    /// The meter that makes the instruments, for tests and for programs with several providers.
+    ///
+    /// Default: the global one, followed when it is installed late.
+    #[must_use]
+    pub fn meter(self, meter: &Meter) -> Self {
+        let instruments = Arc::new(ServerInstruments::new(meter));
+        self.set(|config| config.instruments = Some(instruments))
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+impl Default for ServerLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for ServerLayer {
+    type Service = ServerService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ServerService::new(inner, Arc::clone(&self.config))
+    }
+}
+
+impl fmt::Debug for ServerLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerLayer")
+            .field("trust", &self.config.trust)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! Where a request came from and what it asked for, by its URI, its `Host` and, from trusted callers, its forwarding headers.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{FORWARDED, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+
+use super::Trust;
+use crate::http::semconv::host_and_port;
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The origin of a request, as the attributes of its span want it.
+pub(super) struct Origin<'a> {
+    /// `http` or `https`.
+    pub(super) scheme: &'static str,
+    pub(super) server_address: Option<&'a str>,
+    pub(super) server_port: Option<u16>,
+    /// The client before all proxies, when a trusted one told.
+    pub(super) forwarded_for: Option<IpAddr>,
+}
+
+impl<'a> Origin<'a> {
+    /// `scheme` is what the layer was told.
+    pub(super) fn of(parts: &'a Parts, trust: Trust, scheme: Option<&'a str>) -> Self {
+        let forwarded = match trust {
+            Trust::Internal => Forwarded::of(&parts.headers),
+            Trust::Edge => Forwarded::default(),
+        };
+        let own_host = || {
+            parts
+                .uri
+                .authority()
+                .map(|authority| authority.as_str())
+                .or_else(|| text(&parts.headers, &HOST))
+        };
+        let host = forwarded.host.or_else(own_host);
+        let (address, port) = host.map_or((None, None), |host| {
+            let (address, port) = host_and_port(host);
+            (Some(address), port)
+        });
+        let scheme = forwarded.proto.or(scheme).or(parts.uri.scheme_str());
+        Self {
+            scheme: scheme.and_then(known_scheme).unwrap_or("http"),
+            server_address: address.filter(|address| !address.is_empty()),
+            server_port: port,
+            forwarded_for: forwarded.client.and_then(address_of),
+        }
+    }
+}
+
+/// What the first proxy said.
+#[derive(Default)]
+struct Forwarded<'a> {
+    client: Option<&'a str>,
+    host: Option<&'a str>,
+    proto: Option<&'a str>,
+}
+
+impl<'a> Forwarded<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        if let Some(forwarded) = text(headers, &FORWARDED) {
+            return Self::parse(forwarded);
+        }
+        let first =
+            |name| text(headers, name).map(|list| list.split(',').next().unwrap_or(list).trim());
+        Self {
+            client: first(&X_FORWARDED_FOR),
+            host: first(&X_FORWARDED_HOST),
+            proto: first(&X_FORWARDED_PROTO),
+        }
+    }
+
+    /// The first element of a `Forwarded` header: `for=…;host=…;proto=…`.
+    fn parse(header: &'a str) -> Self {
+        let mut forwarded = Self::default();
+        let first = header.split(',').next().unwrap_or(header);
+        for (name, value) in first.split(';').filter_map(|pair| pair.split_once('=')) {
+            let value = Some(value.trim().trim_matches('"'));
+            match name.trim() {
+                name if name.eq_ignore_ascii_case("for") => forwarded.client = value,
+                name if name.eq_ignore_ascii_case("host") => forwarded.host = value,
+                name if name.eq_ignore_ascii_case("proto") => forwarded.proto = value,
+                _ => {}
+            }
+        }
+        forwarded
+    }
+}
+
+/// Only these two: the scheme is an attribute of metrics, and a header must not make series.
+fn known_scheme(scheme: &str) -> Option<&'static str> {
+    ["http", "https"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(scheme))
+}
+
+/// The IP address in a `for` parameter. An obfuscated or unknown one is none.
+fn address_of(client: &str) -> Option<IpAddr> {
+    let with_port = || client.parse().ok().map(|address: SocketAddr| address.ip());
+    client
+        .trim_matches(['[', ']'])
+        .parse()
+        .ok()
+        .or_else(with_port)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests;
