@@ -197,3 +197,119 @@ fn parse_os_release(text: &str) -> Vec<KeyValue> {
     };
     text.lines().filter_map(attribute).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may panic")]
+
+    use super::*;
+
+    const NOBODY: Layers<'_> = Layers {
+        init_name: "",
+        operator: &[],
+        operator_name: None,
+        version: None,
+        code: &[],
+    };
+
+    fn text(resource: &Resource, key: &'static str) -> Option<String> {
+        resource
+            .get(&Key::from_static_str(key))
+            .map(|value| value.to_string())
+    }
+
+    #[test]
+    fn this_process_is_described() {
+        let resource = NOBODY.build(detect());
+        let executable = std::env::current_exe().unwrap();
+        let name = executable.file_name().unwrap().to_string_lossy();
+        let expected = [
+            ("service.name", format!("unknown_service:{name}")),
+            ("process.pid", std::process::id().to_string()),
+            ("process.executable.name", name.to_string()),
+            (
+                "process.executable.path",
+                executable.to_string_lossy().into_owned(),
+            ),
+            ("telemetry.sdk.name", "opentelemetry".into()),
+            ("telemetry.sdk.language", "rust".into()),
+            ("telemetry.distro.name", "trisignal".into()),
+            ("telemetry.distro.version", env!("CARGO_PKG_VERSION").into()),
+        ];
+        for (key, value) in expected {
+            assert_eq!(text(&resource, key), Some(value), "{key}");
+        }
+        assert!(
+            text(&resource, "telemetry.sdk.version")
+                .unwrap()
+                .starts_with("0.33.")
+        );
+        assert!(
+            text(&resource, "host.name").is_some_and(|name| !name.contains(char::is_whitespace))
+        );
+        assert_eq!(text(&resource, "process.command_args"), None);
+    }
+
+    #[test]
+    fn every_instance_has_an_id_of_its_own() {
+        let ids = [(); 2].map(|()| text(&NOBODY.build(detect()), "service.instance.id").unwrap());
+        assert_ne!(ids[0], ids[1]);
+        for id in ids {
+            assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 4);
+        }
+    }
+
+    #[test]
+    fn os_release_files() {
+        let debian = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME='Debian'\nVERSION_ID=12\nVERSION=x\n";
+        let cases: &[(&str, &[(&str, &str)])] = &[
+            (
+                debian,
+                &[
+                    ("os.description", "Debian GNU/Linux 12 (bookworm)"),
+                    ("os.name", "Debian"),
+                    ("os.version", "12"),
+                ],
+            ),
+            ("NAME=\"\"\n# NAME=x\nNAME", &[]),
+            ("", &[]),
+        ];
+        for (file, expected) in cases {
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(key, value)| KeyValue::new(*key, *value))
+                .collect();
+            assert_eq!(parse_os_release(file), expected);
+        }
+    }
+
+    #[test]
+    fn host_names() {
+        let cases = [
+            ("web-1\n", Some("web-1")),
+            ("", None),
+            ("\n", None),
+            ("(none)\n", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(host_name_in(text).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_conventions() {
+        assert_eq!(
+            ["x86_64", "aarch64", "s390x", "riscv64"].map(arch),
+            ["amd64", "arm64", "s390x", "riscv64"]
+        );
+        assert_eq!(
+            ["linux", "macos", "windows"].map(os_type),
+            ["linux", "darwin", "windows"]
+        );
+        assert_eq!(unknown_service(None), "unknown_service");
+        assert_eq!(
+            unknown_service(Some(Path::new("/bin/checkout"))),
+            "unknown_service:checkout"
+        );
+    }
+}

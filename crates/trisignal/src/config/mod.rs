@@ -12,6 +12,8 @@ mod redact;
 mod resolve;
 mod settings;
 mod show;
+#[cfg(test)]
+mod tests;
 mod types;
 mod variables;
 mod warning;
@@ -89,15 +91,19 @@ pub(crate) struct OtlpConfig {
     pub tls: TlsConfig,
 }
 
+impl OtlpConfig {
+    /// The endpoint without what may be secret in it.
+    pub(crate) fn endpoint_for_people(&self) -> String {
+        redact::endpoint_for_people(&self.endpoint.to_string())
+    }
+}
+
 /// By hand: an endpoint's query and the headers may carry secrets.
 impl fmt::Debug for OtlpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header_names: Vec<_> = self.headers.keys().collect();
         f.debug_struct("OtlpConfig")
-            .field(
-                "endpoint",
-                &redact::endpoint_for_people(&self.endpoint.to_string()),
-            )
+            .field("endpoint", &self.endpoint_for_people())
             .field("protocol", &self.protocol)
             .field("header_names", &header_names)
             .field("timeout", &self.timeout)

@@ -1,0 +1,52 @@
+//! The configuration as operators and programmers meet it: variables in, what is in force out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "tests may panic"
+)]
+
+mod endpoints;
+mod hostile;
+mod precedence;
+mod values;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use super::{Config, Environment, OtlpConfig, Settings, resolve};
+
+/// The configuration for these variables and no settings.
+fn with(variables: &[(&str, &str)]) -> Config {
+    resolved(&Settings::default(), variables)
+}
+
+fn resolved(settings: &Settings, variables: &[(&str, &str)]) -> Config {
+    resolve(settings, &map(variables)).expect("no setting of this test is an error")
+}
+
+fn map(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// Traces, metrics, logs, all of which must be exported.
+fn targets(config: &Config) -> [&OtlpConfig; 3] {
+    [&config.traces, &config.metrics, &config.logs]
+        .map(|signal| signal.otlp.as_ref().expect("the signal is exported"))
+}
+
+fn warnings(config: &Config) -> Vec<String> {
+    config.warnings.iter().map(ToString::to_string).collect()
+}
+
+/// One variable that is set, whatever its bytes.
+struct Raw(&'static str, OsString);
+
+impl Environment for Raw {
+    fn var(&self, name: &str) -> Option<OsString> {
+        (name == self.0).then(|| self.1.clone())
+    }
+}
