@@ -1,1 +1,313 @@
-//! (being built)
+//! What is logged and what is exported: filters in the syntax of `EnvFilter`, each with a state of its own.
+//!
+//! Console, exported logs and exported spans have one [`Filter`] each, and none knows of the others. The two that
+//! export are made with [`Filter::exporting`]: whatever their directives say, they refuse what the pipeline's own
+//! stack logs, so that exporting never makes more to export.
+
+use std::{
+    error::Error,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use tracing::{
+    Level, Metadata,
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+    subscriber::Interest,
+};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::Directive,
+    layer::{self, Context},
+};
+
+/// Crates whose events and spans never reach an exporter, with all their modules.
+const SILENCED_CRATES: &[&str] = &[
+    "h2",
+    "hyper",
+    "hyper_rustls",
+    "hyper_util",
+    "mio",
+    "rustls",
+    "rustls_native_certs",
+    "tokio_rustls",
+    "tonic",
+    "tower",
+    "want",
+];
+
+/// Every target that starts like this is silenced too: these crates log under names like `opentelemetry-otlp`.
+const SILENCED_PREFIX: &str = "opentelemetry";
+
+/// One filter: directives, and whether it guards an exporter.
+///
+/// A clone has the same directives and a state of its own, so that two layers never share one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    env: EnvFilter,
+    /// Whether a directive names a span or a field, which is what makes `EnvFilter` follow spans.
+    dynamic: bool,
+    exporting: bool,
+}
+
+impl Filter {
+    /// Reads a comma-separated list of directives, such as `info,sqlx=warn`.
+    ///
+    /// # Errors
+    ///
+    /// The first directive that is not valid, with the reason.
+    pub(crate) fn parse(directives: &str) -> Result<Filter, FilterError> {
+        // Each is tried on its own first, because the error of the whole does not say which one it was.
+        for directive in directives.split(',').filter(|piece| !piece.is_empty()) {
+            if let Err(error) = directive.parse::<Directive>() {
+                return Err(FilterError::new(directive, &error));
+            }
+        }
+        let env = EnvFilter::builder()
+            .parse(directives)
+            .map_err(|error| FilterError::new(directives, &error))?;
+        Ok(Filter {
+            env,
+            dynamic: directives.contains('['),
+            exporting: false,
+        })
+    }
+
+    /// The default of all three: `info`.
+    pub(crate) fn info() -> Filter {
+        Filter {
+            env: EnvFilter::new("info"),
+            dynamic: false,
+            exporting: false,
+        }
+    }
+
+    /// The same filter for something that exports: the pipeline's own stack is silenced.
+    pub(crate) fn exporting(self) -> Filter {
+        Filter {
+            exporting: true,
+            ..self
+        }
+    }
+
+    /// Whether `metadata` passes, given the spans that are entered now.
+    pub(crate) fn passes<S>(&self, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
+        !self.silences(metadata.target()) && self.env.enabled(metadata, cx.clone())
+    }
+
+    fn silences(&self, target: &str) -> bool {
+        self.exporting && is_silenced(target)
+    }
+
+    fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.silences(metadata.target()) {
+            return Interest::never();
+        }
+        layer::Filter::<()>::callsite_enabled(&self.env, metadata)
+    }
+
+    /// Runs a hook of the inner filter where it matters: static directives do not follow spans at all, and those
+    /// that do format field values, with code of the user that may panic.
+    fn follow(&self, hook: impl FnOnce(&EnvFilter)) {
+        if self.dynamic {
+            // The inner filter is left as if the span had not matched.
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(&self.env)));
+        }
+    }
+}
+
+fn is_silenced(target: &str) -> bool {
+    let krate = target.split("::").next().unwrap_or(target);
+    krate.starts_with(SILENCED_PREFIX) || SILENCED_CRATES.contains(&krate)
+}
+
+/// A directive that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilterError {
+    directive: String,
+    reason: String,
+}
+
+impl FilterError {
+    fn new(directive: &str, reason: &dyn fmt::Display) -> FilterError {
+        FilterError {
+            directive: directive.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Printed with escapes: it comes from the environment and may hold anything.
+        write!(
+            f,
+            "invalid filter directive {:?}: {}",
+            self.directive, self.reason
+        )
+    }
+}
+
+impl Error for FilterError {}
+
+/// The filters that decide about events, and which spans have to be followed for their sake.
+///
+/// This is the one place that owns them, shared by the layer and by the `Filtered` around it.
+#[derive(Debug, Default)]
+pub(crate) struct EventFilters {
+    pub(crate) console: Option<Filter>,
+    pub(crate) export: Option<Filter>,
+    /// Passes no event. What it passes of spans is followed, so that `RUST_LOG=warn` keeps their fields on events.
+    pub(crate) spans: Option<Filter>,
+}
+
+impl EventFilters {
+    fn all(&self) -> impl Iterator<Item = &Filter> {
+        [&self.console, &self.export, &self.spans]
+            .into_iter()
+            .flatten()
+    }
+
+    fn of_events(&self) -> impl Iterator<Item = &Filter> {
+        [&self.console, &self.export].into_iter().flatten()
+    }
+}
+
+/// The per-layer filter of the event layer: whatever one of [`EventFilters`] wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Union(pub(crate) Arc<EventFilters>);
+
+impl<S> layer::Filter<S> for Union {
+    fn enabled(&self, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
+        if metadata.is_span() {
+            self.0.all().any(|filter| filter.passes(metadata, cx))
+        } else {
+            self.0.of_events().any(|filter| filter.passes(metadata, cx))
+        }
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let most = |filters: &mut dyn Iterator<Item = &Filter>| {
+            // Every filter is asked even after a clear yes: this is how it learns of the callsite.
+            filters.fold(Interest::never(), |most, filter| {
+                stronger(most, filter.interest(metadata))
+            })
+        };
+        if metadata.is_span() {
+            most(&mut self.0.all())
+        } else {
+            most(&mut self.0.of_events())
+        }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.0.all().try_fold(LevelFilter::OFF, |most, filter| {
+            Some(most.max(filter.env.max_level_hint()?))
+        })
+    }
+
+    fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        for filter in self.0.all() {
+            filter.follow(|env| env.on_new_span(attrs, id, cx.clone()));
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
+        for filter in self.0.all() {
+            filter.follow(|env| env.on_record(id, values, cx.clone()));
+        }
+    }
+
+    fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
+        for filter in self.0.all() {
+            filter.follow(|env| env.on_enter(id, cx.clone()));
+        }
+    }
+
+    fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
+        for filter in self.0.all() {
+            filter.follow(|env| env.on_exit(id, cx.clone()));
+        }
+    }
+
+    fn on_close(&self, id: Id, cx: Context<'_, S>) {
+        for filter in self.0.all() {
+            filter.follow(|env| env.on_close(id.clone(), cx.clone()));
+        }
+    }
+}
+
+fn stronger(one: Interest, other: Interest) -> Interest {
+    if one.is_always() || other.is_never() {
+        one
+    } else {
+        other
+    }
+}
+
+/// The per-layer filter of the span bridge: spans by `filter`; of events only warnings and errors, which become
+/// events of the span.
+pub(crate) fn span_layer_filter<S>(
+    filter: Filter,
+) -> impl layer::Filter<S> + Send + Sync + 'static {
+    SpanLayerFilter(filter)
+}
+
+#[derive(Debug)]
+struct SpanLayerFilter(Filter);
+
+impl SpanLayerFilter {
+    fn wants_event(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN && !self.0.silences(metadata.target())
+    }
+}
+
+impl<S> layer::Filter<S> for SpanLayerFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
+        if metadata.is_span() {
+            self.0.passes(metadata, cx)
+        } else {
+            self.wants_event(metadata)
+        }
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if metadata.is_span() {
+            self.0.interest(metadata)
+        } else if self.wants_event(metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let spans = self.0.env.max_level_hint()?;
+        Some(spans.max(LevelFilter::WARN))
+    }
+
+    fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        self.0.follow(|env| env.on_new_span(attrs, id, cx));
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
+        self.0.follow(|env| env.on_record(id, values, cx));
+    }
+
+    fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
+        self.0.follow(|env| env.on_enter(id, cx));
+    }
+
+    fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
+        self.0.follow(|env| env.on_exit(id, cx));
+    }
+
+    fn on_close(&self, id: Id, cx: Context<'_, S>) {
+        self.0.follow(|env| env.on_close(id, cx));
+    }
+}
+
+#[cfg(test)]
+mod tests;

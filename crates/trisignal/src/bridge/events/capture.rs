@@ -1,0 +1,211 @@
+//! The visitor that turns what `tracing` hands over into plain values.
+//!
+//! All code of users that runs on behalf of an event or a span runs here, each value on its own under
+//! `catch_unwind`: a `Debug` implementation that panics costs its value, which reads `<panicked>`, and nothing else.
+
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use tracing::field::{Field, Visit};
+
+use super::fields::{Fields, Value};
+
+/// Stands for a value whose formatting panicked.
+pub(crate) const PANICKED: &str = "<panicked>";
+
+/// Fields of spans with this prefix speak to the span bridge and are no data.
+const DIRECTIVES: &str = "otel.";
+
+/// Fields with this prefix carry the metadata of a `log` record.
+const LOG_METADATA: &str = "log.";
+
+/// A chain of sources is followed this far: nothing says that it ends.
+const SOURCES_FOLLOWED: usize = 16;
+
+/// What an event carries besides its fields.
+#[derive(Debug, Default)]
+pub(crate) struct EventText {
+    message: Option<String>,
+    exception: Option<String>,
+    /// Kept between events for their memory.
+    spare: [String; 2],
+}
+
+impl EventText {
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// The error in the field `error` or `err`, without its sources.
+    pub(crate) fn exception(&self) -> Option<&str> {
+        self.exception.as_deref()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        let strings = [self.message.as_ref(), self.exception.as_ref()];
+        let used: usize = strings.into_iter().flatten().map(String::capacity).sum();
+        used + self.spare.iter().map(String::capacity).sum::<usize>()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        let [message, exception] = &mut self.spare;
+        for (used, spare) in [
+            (self.message.take(), message),
+            (self.exception.take(), exception),
+        ] {
+            if let Some(mut text) = used {
+                text.clear();
+                *spare = text;
+            }
+        }
+    }
+}
+
+/// Where the values come from, which decides what is no data.
+enum Source<'a> {
+    Span,
+    Event {
+        text: &'a mut EventText,
+        from_log: bool,
+    },
+}
+
+/// Writes each value it visits to [`Fields`].
+pub(crate) struct Capture<'a> {
+    fields: &'a mut Fields,
+    source: Source<'a>,
+}
+
+impl<'a> Capture<'a> {
+    /// For the fields of a span, new or recorded late.
+    pub(crate) fn span(fields: &'a mut Fields) -> Self {
+        Capture {
+            fields,
+            source: Source::Span,
+        }
+    }
+
+    /// For an event; `from_log` when it stands for a record of the `log` crate.
+    pub(crate) fn event(fields: &'a mut Fields, text: &'a mut EventText, from_log: bool) -> Self {
+        Capture {
+            fields,
+            source: Source::Event { text, from_log },
+        }
+    }
+
+    fn plain(&mut self, field: &Field, value: Value<'_>) {
+        match value {
+            Value::Text(text) => self.text(field, |out| out.write_str(text)),
+            _ if self.is_message(field) => self.text(field, |out| write_plain(out, value)),
+            _ => {
+                if let Some(name) = self.name_of(field) {
+                    self.fields.set(name, value);
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
+        if self.is_message(field) {
+            if let Source::Event { text, .. } = &mut self.source {
+                let mut message = std::mem::take(&mut text.spare[0]);
+                contained(&mut message, write);
+                text.message = Some(message);
+            }
+        } else if let Some(name) = self.name_of(field) {
+            self.fields.set_text(name, |out| contained(out, write));
+        }
+    }
+
+    fn is_message(&self, field: &Field) -> bool {
+        matches!(self.source, Source::Event { .. }) && field.name() == "message"
+    }
+
+    /// The name under which the field is kept, if it is data.
+    fn name_of(&self, field: &Field) -> Option<&'static str> {
+        let name = field.name();
+        let is_data = match &self.source {
+            Source::Span => !name.starts_with(DIRECTIVES),
+            Source::Event { from_log, .. } => !(*from_log && name.starts_with(LOG_METADATA)),
+        };
+        // `r#type = 1` is a field named `type`.
+        is_data.then(|| name.strip_prefix("r#").unwrap_or(name))
+    }
+}
+
+impl Visit for Capture<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.plain(field, Value::F64(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.plain(field, Value::I64(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.plain(field, Value::U64(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.plain(field, Value::Bool(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.plain(field, Value::Text(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        if let Source::Event { text, .. } = &mut self.source
+            && matches!(field.name(), "error" | "err")
+        {
+            let mut exception = std::mem::take(&mut text.spare[1]);
+            contained(&mut exception, |out| write!(out, "{value}"));
+            text.exception = Some(exception);
+        }
+        self.text(field, |out| write_chain(out, value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, |out| write!(out, "{value:?}"));
+    }
+}
+
+fn write_plain(out: &mut String, value: Value<'_>) -> fmt::Result {
+    match value {
+        Value::Bool(value) => write!(out, "{value}"),
+        Value::I64(value) => write!(out, "{value}"),
+        Value::U64(value) => write!(out, "{value}"),
+        Value::F64(value) => write!(out, "{value:?}"),
+        Value::Text(value) => out.write_str(value),
+    }
+}
+
+/// The error and its sources, as in `payment failed: connection refused`.
+fn write_chain(out: &mut String, error: &(dyn Error + 'static)) -> fmt::Result {
+    let start = out.len();
+    write!(out, "{error}")?;
+    let mut source = error.source();
+    for _ in 0..SOURCES_FOLLOWED {
+        let Some(error) = source else { break };
+        let text = error.to_string();
+        // Many errors already print their source; once is enough.
+        if !out[start..].ends_with(&text) {
+            write!(out, ": {text}")?;
+        }
+        source = error.source();
+    }
+    Ok(())
+}
+
+/// Appends what `write` writes, or [`PANICKED`]. An error of a `Display` leaves what it wrote before.
+fn contained(out: &mut String, write: impl FnOnce(&mut String) -> fmt::Result) {
+    let start = out.len();
+    // `out` is only ever appended to, so it is whole whenever the panic comes.
+    if catch_unwind(AssertUnwindSafe(|| write(out))).is_err() {
+        out.truncate(start);
+        out.push_str(PANICKED);
+    }
+}
