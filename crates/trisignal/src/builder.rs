@@ -1,0 +1,352 @@
+//! Setting up: resolve the configuration, build the pipeline, install it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanProcessor};
+use tracing_subscriber::{Layer, Registry};
+
+use crate::config::{
+    self, ByteSize, Compression, Config, Environment, ProcessEnvironment, Protocol, RootSampler,
+    SamplerConfig, Settings,
+};
+use crate::console::{ConsoleFormat, ConsoleWriter};
+use crate::error::Error;
+use crate::guard::{Guard, GuardedLogProcessor, GuardedSampler, GuardedSpanProcessor, OnPanic};
+use crate::install;
+use crate::metrics::guard::GuardedMeterProvider;
+use crate::pipeline::encode::MetricEncoder;
+use crate::pipeline::processors::{
+    CorrelationProcessor, PipelineLogProcessor, PipelineMetricExporter, PipelineSpanProcessor,
+};
+use crate::pipeline::{Pipeline, Shared};
+use crate::telemetry::{Providers, Telemetry};
+
+/// A layer of the user on the subscriber that [`Builder::install`] makes.
+pub(crate) type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Sets up telemetry with what only code can say; everything else is the operator's, by `OTEL_*` variables.
+///
+/// What is said here wins over the environment, except for the service name, which is a default.
+///
+/// ```no_run
+/// use trisignal::otel::KeyValue;
+///
+/// let telemetry = trisignal::builder("checkout")
+///     .service_version(env!("CARGO_PKG_VERSION"))
+///     .resource([KeyValue::new("deployment.environment.name", "staging")])
+///     .install()?;
+/// # Ok::<(), trisignal::Error>(())
+/// ```
+#[must_use = "a builder does nothing until `install` or `build`"]
+pub struct Builder {
+    settings: Settings,
+    environment: Box<dyn Environment>,
+    sampler: Option<Arc<dyn ShouldSample>>,
+    span_processors: Vec<Box<dyn SpanProcessor>>,
+    log_processors: Vec<Box<dyn LogProcessor>>,
+    layers: Vec<BoxedLayer>,
+    console_writer: ConsoleWriter,
+}
+
+/// Limits of the pipeline. What is `None` is as the environment says, or the default.
+///
+/// ```
+/// use trisignal::{ByteSize, Limits};
+///
+/// let limits = Limits { outbox: Some(ByteSize::from_mib(8)), ..Limits::default() };
+/// # let _ = trisignal::builder("checkout").limits(limits);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Items that wait to be encoded, for spans and for logs each; the oldest are dropped beyond it. Default 65,536.
+    pub queue_items: Option<usize>,
+    /// Bytes of these items, for spans and for logs each. Default 16 MiB.
+    pub queue_bytes: Option<ByteSize>,
+    /// Items in one batch. Default 512.
+    pub batch_items: Option<usize>,
+    /// How long an item waits for its batch to fill. Default 5 s for spans, 1 s for logs.
+    pub schedule_delay: Option<Duration>,
+    /// Encoded bytes of all signals that wait for the backend; the oldest batch is dropped beyond it. Default 32 MiB.
+    pub outbox: Option<ByteSize>,
+    /// How long an encoded batch is kept for a backend that does not take it. Default 1 hour.
+    pub max_age: Option<Duration>,
+    /// The ceiling of the first wait between two attempts; it doubles with each attempt, and the wait is drawn from
+    /// zero to it. Default 500 ms.
+    pub retry_initial: Option<Duration>,
+    /// The highest ceiling. Default 30 s.
+    pub retry_max: Option<Duration>,
+}
+
+impl Builder {
+    pub(crate) fn new(service_name: Cow<'static, str>) -> Self {
+        Self {
+            settings: Settings { service_name, ..Settings::default() },
+            environment: Box::new(ProcessEnvironment),
+            sampler: None,
+            span_processors: Vec::new(),
+            log_processors: Vec::new(),
+            layers: Vec::new(),
+            console_writer: ConsoleWriter::stdout(),
+        }
+    }
+
+    /// The resource attribute `service.version`.
+    pub fn service_version(mut self, version: impl Into<String>) -> Self {
+        self.settings.service_version = Some(version.into());
+        self
+    }
+
+    /// Adds resource attributes. They win over detected ones and over `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn resource(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
+        self.settings.resource.extend(attributes);
+        self
+    }
+
+    /// Where OTLP goes, for all signals: the base URL of an OTLP/HTTP receiver, to which `v1/traces` and its like are
+    /// appended, or the URL of an OTLP/gRPC one. Default `http://localhost:4318`, for gRPC `http://localhost:4317`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.settings.endpoint = Some(url.into());
+        self
+    }
+
+    /// How OTLP travels. Default [`Protocol::HttpProtobuf`].
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.settings.protocol = Some(protocol);
+        self
+    }
+
+    /// Adds a header (gRPC: metadata) to every request. Its value is treated as a secret.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How long one attempt to send a request may take; zero is "no limit". Default 10 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = Some(timeout);
+        self
+    }
+
+    /// How requests are compressed. Default [`Compression::None`].
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.settings.compression = Some(compression);
+        self
+    }
+
+    /// A PEM file of the certificates to trust, instead of the system's.
+    pub fn ca_certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings.ca_certificate = Some(file.into());
+        self
+    }
+
+    /// PEM files of the certificate, with its chain, and the private key to show to the backend (mTLS).
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.settings.client_certificate = Some(certificate.into());
+        self.settings.client_key = Some(key.into());
+        self
+    }
+
+    /// How events look on standard output. Default [`ConsoleFormat::Auto`].
+    pub fn console(mut self, format: ConsoleFormat) -> Self {
+        self.settings.console_format = Some(format);
+        self
+    }
+
+    /// Which events are written to the console, in the syntax of `RUST_LOG`. Default `info`.
+    pub fn console_filter(mut self, directives: impl Into<String>) -> Self {
+        self.settings.console_filter = Some(directives.into());
+        self
+    }
+
+    /// Which events are exported, in the syntax of `RUST_LOG`. Default `info`.
+    pub fn logs_filter(mut self, directives: impl Into<String>) -> Self {
+        self.settings.logs_filter = Some(directives.into());
+        self
+    }
+
+    /// Which spans are exported, in the syntax of `RUST_LOG`. Default `info`.
+    pub fn traces_filter(mut self, directives: impl Into<String>) -> Self {
+        self.settings.traces_filter = Some(directives.into());
+        self
+    }
+
+    /// Gives console lines, each with its line feed, to `write` instead of standard output.
+    pub fn console_writer(
+        mut self,
+        write: impl Fn(&[u8]) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.console_writer = ConsoleWriter::from_fn(write);
+        self
+    }
+
+    /// How often metrics are exported. Default 60 s.
+    pub fn metric_interval(mut self, interval: Duration) -> Self {
+        self.settings.metric_interval = Some(interval);
+        self
+    }
+
+    /// Limits of the pipeline.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        let settings = &mut self.settings;
+        settings.queue_items = limits.queue_items;
+        settings.queue_bytes = limits.queue_bytes;
+        settings.batch_items = limits.batch_items;
+        settings.schedule_delay = limits.schedule_delay;
+        settings.outbox = limits.outbox;
+        settings.max_age = limits.max_age;
+        settings.retry_initial = limits.retry_initial;
+        settings.retry_max = limits.retry_max;
+        self
+    }
+
+    /// Decides which spans are recorded, instead of `OTEL_TRACES_SAMPLER`. Where it panics, the span is sampled.
+    pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
+        self.sampler = Some(Arc::new(sampler));
+        self
+    }
+
+    /// Adds a processor that sees each span before the pipeline does. Its panics are contained and counted.
+    pub fn span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
+        self.span_processors.push(Box::new(processor));
+        self
+    }
+
+    /// Adds a processor that sees, and may change, each log record before the pipeline does. Its panics are contained
+    /// and counted.
+    pub fn log_processor(mut self, processor: impl LogProcessor + 'static) -> Self {
+        self.log_processors.push(Box::new(processor));
+        self
+    }
+
+    /// Adds a layer to the subscriber that [`install`](Self::install) makes.
+    pub fn layer(mut self, layer: impl Layer<Registry> + Send + Sync) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Where variables are read from, instead of the environment of the process.
+    pub fn environment(mut self, environment: impl Environment + 'static) -> Self {
+        self.environment = Box::new(environment);
+        self
+    }
+
+    /// Builds and installs: from here on all `tracing` spans and events, all `log` records and all instruments of the
+    /// process go through the pipeline.
+    ///
+    /// # Errors
+    ///
+    /// When a setting of the builder or a certificate can't be used, when the system gives no thread, or when
+    /// telemetry, a subscriber or a logger is installed already. Nothing is installed then.
+    pub fn install(mut self) -> Result<Telemetry, Error> {
+        let layers = std::mem::take(&mut self.layers);
+        let telemetry = self.build()?;
+        install::everything(&telemetry, layers)?;
+        telemetry.announce();
+        Ok(telemetry)
+    }
+
+    /// Builds a pipeline that runs and is not installed: for tests, for libraries and for programs with a subscriber
+    /// of their own, which put [`Telemetry::layer`] on it. Touches nothing global. Layers given to
+    /// [`layer`](Self::layer) are not used.
+    ///
+    /// # Errors
+    ///
+    /// When a setting of the builder or a certificate can't be used, or when the system gives no thread.
+    pub fn build(self) -> Result<Telemetry, Error> {
+        let config = config::resolve(&self.settings, &*self.environment)?;
+        let exports = [&config.traces, &config.metrics, &config.logs];
+        if config.disabled || exports.into_iter().all(|signal| signal.otlp.is_none()) {
+            return Ok(Telemetry::new(config, None, Providers::default(), self.console_writer));
+        }
+        let pipeline = Pipeline::start(&config)?;
+        let shared = Arc::clone(pipeline.shared());
+        let counted = Arc::clone(&shared);
+        let on_panic: OnPanic = Arc::new(move || counted.ledger.count_callback_panic());
+        let guard = Guard::new(Arc::clone(&on_panic));
+        let providers = Providers {
+            tracer: config.traces.otlp.as_ref().map(|_| {
+                tracer_provider(&config, &shared, &guard, self.sampler, self.span_processors)
+            }),
+            logger: config.logs.otlp.as_ref().map(|_| {
+                logger_provider(&config, &shared, &guard, self.log_processors)
+            }),
+            meter: match config.metrics.otlp {
+                Some(_) => Some(meter_provider(&config, &shared, on_panic)?),
+                None => None,
+            },
+        };
+        Ok(Telemetry::new(config, Some(pipeline), providers, self.console_writer))
+    }
+}
+
+fn tracer_provider(
+    config: &Config,
+    shared: &Arc<Shared>,
+    guard: &Guard,
+    sampler: Option<Arc<dyn ShouldSample>>,
+    processors: Vec<Box<dyn SpanProcessor>>,
+) -> SdkTracerProvider {
+    let inner = sampler.unwrap_or_else(|| Arc::new(configured_sampler(config.sampler)));
+    let mut builder = SdkTracerProvider::builder()
+        .with_resource(config.resource.clone())
+        .with_span_limits(config.span_limits)
+        .with_sampler(GuardedSampler { inner, guard: guard.clone() })
+        .with_span_processor(CorrelationProcessor);
+    for inner in processors {
+        builder = builder.with_span_processor(GuardedSpanProcessor { inner, guard: guard.clone() });
+    }
+    builder.with_span_processor(PipelineSpanProcessor { shared: Arc::clone(shared) }).build()
+}
+
+fn configured_sampler(config: SamplerConfig) -> Sampler {
+    let root = match config.root {
+        RootSampler::AlwaysOn => Sampler::AlwaysOn,
+        RootSampler::AlwaysOff => Sampler::AlwaysOff,
+        RootSampler::TraceIdRatio(ratio) => Sampler::TraceIdRatioBased(ratio),
+    };
+    if config.parent_based { Sampler::ParentBased(Box::new(root)) } else { root }
+}
+
+fn logger_provider(
+    config: &Config,
+    shared: &Arc<Shared>,
+    guard: &Guard,
+    processors: Vec<Box<dyn LogProcessor>>,
+) -> SdkLoggerProvider {
+    let mut builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
+    for inner in processors {
+        builder = builder.with_log_processor(GuardedLogProcessor { inner, guard: guard.clone() });
+    }
+    builder.with_log_processor(PipelineLogProcessor { shared: Arc::clone(shared) }).build()
+}
+
+fn meter_provider(
+    config: &Config,
+    shared: &Arc<Shared>,
+    on_panic: OnPanic,
+) -> Result<(SdkMeterProvider, GuardedMeterProvider), Error> {
+    let encoder = MetricEncoder::new(config.temporality)?;
+    let exporter = PipelineMetricExporter::new(Arc::clone(shared), encoder);
+    let reader = PeriodicReader::builder(exporter).with_interval(config.metric_interval).build();
+    let provider =
+        SdkMeterProvider::builder().with_resource(config.resource.clone()).with_reader(reader).build();
+    let guarded = GuardedMeterProvider::new(provider.clone(), on_panic);
+    Ok((provider, guarded))
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! What the pipeline says about itself: few lines, each once in a while.
+//!
+//! The lines are `tracing` events of the target `trisignal`, so that they reach the console of the service by
+//! its filter. They come from threads whose telemetry is suppressed, so they are never exported themselves.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::pipeline::ledger::DropReason;
+use crate::pipeline::signal::Signal;
+use crate::transport::{Failure, FailureKind};
+
+/// The least time between two lines about the same thing.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Topic {
+    /// All signals together: a Collector that is away is one fact, not three.
+    Failing(FailureKind),
+    Recovered,
+    Dropping(DropReason),
+    Panic,
+}
+
+/// Writes the lines, and keeps them few.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnostics {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: HashMap<Topic, Instant>,
+    /// Signals whose last attempt failed.
+    failing: [bool; 3],
+}
+
+impl Diagnostics {
+    /// An attempt failed and will be made again. While it goes on failing for the same reason, nothing more is
+    /// said.
+    pub(crate) fn attempt_failed(&self, signal: Signal, endpoint: &str, failure: &Failure) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_failing = state.failing.iter().any(|failing| *failing);
+        state.failing[signal.index()] = true;
+        let topic = Topic::Failing(failure.kind);
+        if (was_failing && state.last.contains_key(&topic)) || !state.is_due(topic) {
+            return;
+        }
+        drop(state);
+        tracing::warn!(
+            target: "trisignal",
+            %signal,
+            endpoint,
+            reason = failure.detail,
+            "telemetry can't be delivered, it is kept and will be sent again"
+        );
+    }
+
+    /// An attempt succeeded.
+    pub(crate) fn delivered(&self, signal: Signal) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_failing = std::mem::take(&mut state.failing[signal.index()]);
+        if !was_failing || state.failing.iter().any(|failing| *failing) {
+            return;
+        }
+        // A later failure is news again, but not within the interval.
+        state.last.retain(|topic, at| !matches!(topic, Topic::Failing(_)) || at.elapsed() < INTERVAL);
+        if !state.is_due(Topic::Recovered) {
+            return;
+        }
+        drop(state);
+        tracing::info!(target: "trisignal", "telemetry is delivered again");
+    }
+
+    /// The backend took a request and had something to say about it.
+    pub(crate) fn remarked(&self, signal: Signal, endpoint: &str, remark: &Failure) {
+        if self.is_due(Topic::Failing(remark.kind)) {
+            let message = &remark.detail;
+            tracing::warn!(target: "trisignal", %signal, endpoint, message, "the backend gave a warning");
+        }
+    }
+
+    /// Items are lost.
+    pub(crate) fn dropped(&self, signal: Signal, reason: DropReason, items: u64, detail: &str) {
+        if items == 0 || !self.is_due(Topic::Dropping(reason)) {
+            return;
+        }
+        tracing::warn!(target: "trisignal", %signal, %reason, items, detail, "telemetry was dropped");
+    }
+
+    /// Code that telemetry called, or its own, panicked; the process goes on.
+    pub(crate) fn panicked(&self, whose: &'static str) {
+        if self.is_due(Topic::Panic) {
+            tracing::error!(target: "trisignal", whose, "a panic was contained");
+        }
+    }
+
+    fn is_due(&self, topic: Topic) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_due(topic)
+    }
+}
+
+impl State {
+    fn is_due(&mut self, topic: Topic) -> bool {
+        let now = Instant::now();
+        match self.last.get(&topic) {
+            Some(last) if now.duration_since(*last) < INTERVAL => false,
+            _ => {
+                self.last.insert(topic, now);
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Encoded items: what the outbox keeps and the sender sends.
+
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use super::signal::Signal;
+
+/// The largest request that the pipeline makes, before compression: 1 MiB.
+pub(crate) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+
+/// An encoded OTLP export request and the number of items in it.
+///
+/// A request message of OTLP has one field, the repeated list of resources, so the concatenation of two
+/// encoded requests is the request with both lists: batches are joined without decoding them.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub(crate) signal: Signal,
+    pub(crate) body: Bytes,
+    pub(crate) items: u64,
+    /// When the batch was encoded, for the age limit.
+    pub(crate) created: Instant,
+}
+
+impl Batch {
+    pub(crate) fn new(signal: Signal, body: Bytes, items: u64) -> Self {
+        Self { signal, body, items, created: Instant::now() }
+    }
+
+    /// One request with the items of all `batches`, as old as the oldest of them; `None` when there are none.
+    pub(crate) fn concat(batches: &[Self]) -> Option<Self> {
+        let (first, rest) = batches.split_first()?;
+        if rest.is_empty() {
+            return Some(first.clone());
+        }
+        let mut body = BytesMut::with_capacity(batches.iter().map(|batch| batch.body.len()).sum());
+        for batch in batches {
+            body.extend_from_slice(&batch.body);
+        }
+        Some(Self {
+            signal: first.signal,
+            body: body.freeze(),
+            items: batches.iter().map(|batch| batch.items).sum(),
+            created: batches.iter().map(|batch| batch.created).min().unwrap_or(first.created),
+        })
+    }
+}

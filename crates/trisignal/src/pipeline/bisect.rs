@@ -1,0 +1,52 @@
+//! Finds the items that a backend refuses, so that their neighbours are delivered.
+//!
+//! A backend that answers 400 refuses a request as a whole, and does not say which item it dislikes. Of a refused
+//! request one half is sent: when it is taken, the culprit is in the other half; when it is refused, the other
+//! half is put aside. After log2(n) requests one culprit is left, and everything put aside goes out in one more.
+
+use super::batch::Batch;
+use super::ledger::DropReason;
+use super::sender::{Fate, Lane};
+use super::{Shared, split};
+
+/// The most requests spent on one refused request. It is enough for six culprits among a thousand items; a
+/// backend that goes on refusing dislikes all of them.
+const MAX_PROBES: u32 = 64;
+
+/// Delivers what can be delivered of `refused`, which the backend refused as it is, and drops the rest.
+pub(super) async fn deliver_the_good(lane: &Lane, shared: &Shared, refused: &Batch) -> Fate {
+    let reject = |items| {
+        shared.drop_items(refused.signal, DropReason::Rejected, items, "the backend refuses the data");
+    };
+    let Ok(mut suspects) = split::pieces(refused) else {
+        reject(refused.items);
+        return Fate::Dropped;
+    };
+    let mut aside = Vec::new();
+    let mut probes = 0;
+    loop {
+        // Together, the suspects are refused.
+        while suspects.len() > 1 && probes < MAX_PROBES {
+            probes += 1;
+            let other_half = suspects.split_off(suspects.len() / 2);
+            match lane.send(shared, &split::join(&suspects, refused)).await {
+                Fate::Refused => aside.extend(other_half),
+                Fate::Delivered | Fate::Dropped => suspects = other_half,
+                Fate::Abandoned => return Fate::Abandoned,
+            }
+        }
+        reject(suspects.iter().map(|piece| piece.items).sum());
+        if aside.is_empty() {
+            return Fate::Delivered;
+        }
+        match lane.send(shared, &split::join(&aside, refused)).await {
+            Fate::Refused if probes < MAX_PROBES => suspects = std::mem::take(&mut aside),
+            Fate::Refused => {
+                reject(aside.iter().map(|piece| piece.items).sum());
+                return Fate::Dropped;
+            }
+            fate => return fate,
+        }
+        probes += 1;
+    }
+}

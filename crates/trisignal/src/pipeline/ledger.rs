@@ -1,0 +1,242 @@
+//! The account of every item: `produced = delivered + held + dropped{reason}`, exact at any time.
+//!
+//! Each move of items is one step under the lock of its signal, so a reading never sees an item in two places
+//! or in none. Items enter by [`Ledger::produced`] and leave by [`Ledger::delivered`] or [`Ledger::dropped`];
+//! between the two they are held by the pipeline, in a queue, in the encoder, in the outbox or on the wire.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::signal::Signal;
+
+/// Why items did not reach the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The queue between the producers and the encoder was full; the oldest items made room.
+    QueueFull,
+    /// The outbox was full; the oldest batch made room.
+    OutboxFull,
+    /// The items waited longer than the age limit for a backend to take them.
+    Expired,
+    /// The backend refused the items for good (HTTP 400, gRPC `INVALID_ARGUMENT`, ...).
+    Rejected,
+    /// The backend took the request and refused some of its items (OTLP partial success).
+    Partial,
+    /// A single item was larger than a request may be.
+    TooLarge,
+    /// Code that handles the item panicked.
+    Panic,
+    /// The item could not be encoded.
+    Encode,
+    /// The pipeline had been shut down, or was shut down before the item could be delivered.
+    Shutdown,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their declaration.
+    pub const ALL: [Self; 9] = [
+        Self::QueueFull,
+        Self::OutboxFull,
+        Self::Expired,
+        Self::Rejected,
+        Self::Partial,
+        Self::TooLarge,
+        Self::Panic,
+        Self::Encode,
+        Self::Shutdown,
+    ];
+
+    /// The reason as one word of `[a-z_]`, as in reports and metric attributes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::OutboxFull => "outbox_full",
+            Self::Expired => "expired",
+            Self::Rejected => "rejected",
+            Self::Partial => "partial",
+            Self::TooLarge => "too_large",
+            Self::Panic => "panic",
+            Self::Encode => "encode",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How many items were dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped([u64; DropReason::ALL.len()]);
+
+impl Dropped {
+    /// The items dropped for `reason`.
+    #[must_use]
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// The items dropped for any reason.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons that occurred, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL
+            .into_iter()
+            .map(|reason| (reason, self.get(reason)))
+            .filter(|(_, count)| *count > 0)
+    }
+}
+
+/// The account of one signal. Counts are items: spans, log records, metric data points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignalAccount {
+    /// Items handed to the pipeline since it was built.
+    pub produced: u64,
+    /// Items that the backend acknowledged.
+    pub delivered: u64,
+    /// Items that the pipeline still has.
+    pub held: u64,
+    /// Items that are lost, by reason.
+    pub dropped: Dropped,
+}
+
+impl SignalAccount {
+    /// Whether every produced item was delivered: nothing held, nothing dropped.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.held == 0 && self.dropped.total() == 0
+    }
+
+    /// Whether `produced = delivered + held + dropped`. It always does; tests say so.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.produced == self.delivered + self.held + self.dropped.total()
+    }
+}
+
+impl fmt::Display for SignalAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { produced, delivered, held, dropped } = self;
+        write!(f, "{produced} produced, {delivered} delivered, {held} held, {} dropped", dropped.total())?;
+        for (index, (reason, count)) in dropped.iter().enumerate() {
+            let open = if index == 0 { " (" } else { ", " };
+            write!(f, "{open}{reason} {count}")?;
+        }
+        if dropped.total() > 0 {
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+/// The accounts of the three signals, shared by all parts of one pipeline.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    accounts: [Mutex<SignalAccount>; 3],
+    callback_panics: AtomicU64,
+    encoder_restarts: AtomicU64,
+}
+
+impl Ledger {
+    /// Takes `items` into the pipeline.
+    pub(crate) fn produced(&self, signal: Signal, items: u64) {
+        let mut account = self.lock(signal);
+        account.produced += items;
+        account.held += items;
+    }
+
+    /// Moves `items` from held to delivered.
+    pub(crate) fn delivered(&self, signal: Signal, items: u64) {
+        let mut account = self.lock(signal);
+        let items = items.min(account.held);
+        account.held -= items;
+        account.delivered += items;
+    }
+
+    /// Moves `items` from held to dropped.
+    pub(crate) fn dropped(&self, signal: Signal, reason: DropReason, items: u64) {
+        let mut account = self.lock(signal);
+        let items = items.min(account.held);
+        account.held -= items;
+        account.dropped.0[reason as usize] += items;
+    }
+
+    /// Drops all that is held, and answers how much that was: the last entry of a pipeline that ends.
+    pub(crate) fn close(&self, signal: Signal) -> u64 {
+        let mut account = self.lock(signal);
+        let held = std::mem::take(&mut account.held);
+        account.dropped.0[DropReason::Shutdown as usize] += held;
+        held
+    }
+
+    /// The account of `signal` as it stands.
+    pub(crate) fn account(&self, signal: Signal) -> SignalAccount {
+        *self.lock(signal)
+    }
+
+    /// A callback of the user (sampler, processor, observable instrument) panicked and was contained.
+    pub(crate) fn count_callback_panic(&self) {
+        self.callback_panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn callback_panics(&self) -> u64 {
+        self.callback_panics.load(Ordering::Relaxed)
+    }
+
+    /// The encoder thread died and was started again.
+    pub(crate) fn count_encoder_restart(&self) {
+        self.encoder_restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn encoder_restarts(&self) -> u64 {
+        self.encoder_restarts.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self, signal: Signal) -> MutexGuard<'_, SignalAccount> {
+        // Nothing panics under this lock, and the counts are valid after every statement.
+        self.accounts[signal.index()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_move_keeps_the_balance() {
+        let ledger = Ledger::default();
+        ledger.produced(Signal::Traces, 10);
+        ledger.delivered(Signal::Traces, 4);
+        ledger.dropped(Signal::Traces, DropReason::Rejected, 1);
+        let account = ledger.account(Signal::Traces);
+        assert!(account.balances());
+        assert_eq!((account.held, account.delivered, account.dropped.total()), (5, 4, 1));
+        assert_eq!(
+            account.to_string(),
+            "10 produced, 4 delivered, 5 held, 1 dropped (rejected 1)"
+        );
+        assert_eq!(ledger.close(Signal::Traces), 5);
+        let account = ledger.account(Signal::Traces);
+        assert!(account.balances() && !account.is_complete());
+        assert_eq!(account.dropped.get(DropReason::Shutdown), 5);
+        assert_eq!(ledger.account(Signal::Logs), SignalAccount::default());
+    }
+
+    #[test]
+    fn reasons_index_their_own_count() {
+        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One pipeline for three signals: bounded queues, one encoder, an outbox, one sender, and the ledger over all.
+//!
+//! The signals differ only up to the bytes. Everything behind the encoder (limits, retries, TLS, counting) exists
+//! once. See `ARCHITECTURE.md` for the way of the data.
+
+pub(crate) mod batch;
+mod bisect;
+mod drain;
+pub(crate) mod encode;
+pub(crate) mod ledger;
+mod outbox;
+pub(crate) mod processors;
+mod queue;
+pub(crate) mod retry;
+mod sender;
+pub(crate) mod signal;
+mod size;
+mod split;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub(crate) use self::drain::{Collect, Drain, Drained};
+use self::encode::{LogEncoder, SpanEncoder};
+use self::ledger::{Ledger, SignalAccount};
+use self::outbox::Outbox;
+use self::queue::Queue;
+use self::sender::{Lane, Sender};
+use self::signal::Signal;
+use self::worker::Queues;
+use crate::config::{Config, RetryConfig};
+use crate::diagnostics::Diagnostics;
+use crate::error::Error;
+
+/// What all parts of a pipeline share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) ledger: Ledger,
+    pub(crate) queues: Queues,
+    pub(crate) outbox: Outbox,
+    pub(crate) diagnostics: Diagnostics,
+    retry: RetryConfig,
+    max_age: Duration,
+    /// How the lanes of the sender are to behave.
+    phase: watch::Sender<Phase>,
+    /// Changes when somebody wants waiting lanes to try at once.
+    kick: watch::Sender<u64>,
+}
+
+/// The life of the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Deliver, and wait for as long as it takes.
+    Running,
+    /// Deliver what is there; a backend that can't be reached is not waited for.
+    Draining,
+    /// Stop at once.
+    Ended,
+}
+
+/// A running pipeline: its two threads and what they share.
+pub(crate) struct Pipeline {
+    shared: Arc<Shared>,
+    sender: Sender,
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("ledger", &self.shared.ledger).finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// Starts the encoder and the sender.
+    ///
+    /// # Errors
+    ///
+    /// When a TLS file can't be used or a thread can't be started; no thread is left behind then.
+    pub(crate) fn start(config: &Config) -> Result<Self, Error> {
+        let spans = SpanEncoder::new(&config.resource)?;
+        let logs = LogEncoder::new(&config.resource)?;
+        let lanes = Lane::for_config(config)?;
+        let queues = Queues::new(Queue::new(config.span_batch), Queue::new(config.log_batch));
+        let shared = Arc::new(Shared {
+            ledger: Ledger::default(),
+            queues,
+            outbox: Outbox::new(config.outbox.as_usize()),
+            diagnostics: Diagnostics::default(),
+            retry: config.retry,
+            max_age: config.max_age,
+            phase: watch::Sender::new(Phase::Running),
+            kick: watch::Sender::new(0),
+        });
+        let sender = Sender::spawn(Arc::clone(&shared), lanes)?;
+        if let Err(error) = worker::spawn(Arc::clone(&shared), spans, logs) {
+            shared.phase.send_replace(Phase::Ended);
+            return Err(error);
+        }
+        Ok(Self { shared, sender })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The runtime of the sender, for what must not depend on the runtime of the host.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        self.sender.runtime()
+    }
+
+    /// Prepares a flush or a shutdown, to be run to its end in the background.
+    pub(crate) fn drain(&self, collect: Collect) -> Drain {
+        Drain::new(Arc::clone(&self.shared), collect)
+    }
+
+    pub(crate) fn accounts(&self) -> [SignalAccount; 3] {
+        Signal::ALL.map(|signal| self.shared.ledger.account(signal))
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        // Telemetry has shut down in an orderly way by now, or could not; its threads must not outlive it.
+        self.shared.queues.close();
+        self.shared.queues.stop();
+        self.shared.phase.send_replace(Phase::Ended);
+    }
+}

@@ -1,0 +1,179 @@
+//! Where the SDK hands its items to the pipeline.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::trace::{Span as _, TraceContextExt};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use trisignal_instrumentation::correlation::CorrelationId;
+
+use super::batch::Batch;
+use super::encode::MetricEncoder;
+use super::ledger::DropReason;
+use super::queue::Pushed;
+use super::signal::Signal;
+use super::{Shared, size};
+use crate::metrics::count::data_points;
+
+/// The attribute that ties the spans, logs and answers of one story together.
+pub(crate) const CORRELATION_ID: &str = "correlation.id";
+
+/// Stamps the correlation ID on spans that start.
+#[derive(Debug)]
+pub(crate) struct CorrelationProcessor;
+
+impl SpanProcessor for CorrelationProcessor {
+    fn on_start(&self, span: &mut Span, parent: &Context) {
+        // The parent has it from its request; a root is where it begins, with the trace ID.
+        let id = CorrelationId::from_context(parent).or_else(|| {
+            CorrelationId::from_context(&parent.with_remote_span_context(span.span_context().clone()))
+        });
+        if let Some(id) = id {
+            span.set_attribute(KeyValue::new(CORRELATION_ID, id.as_str().to_owned()));
+        }
+    }
+
+    fn on_end(&self, _: SpanData) {}
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Takes ended spans into the pipeline. It never blocks.
+pub(crate) struct PipelineSpanProcessor {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for PipelineSpanProcessor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PipelineSpanProcessor")
+    }
+}
+
+impl SpanProcessor for PipelineSpanProcessor {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        // The SDK hands over spans that are only recorded, too.
+        if !span.span_context.is_sampled() {
+            return;
+        }
+        self.shared.ledger.produced(Signal::Traces, 1);
+        let size = size::span(&span);
+        self.shared.queued(Signal::Traces, self.shared.queues.spans.push(span, size));
+    }
+
+    /// Flushing is the telemetry handle's, which has a deadline and a report.
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Takes log records into the pipeline. It never blocks.
+pub(crate) struct PipelineLogProcessor {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for PipelineLogProcessor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PipelineLogProcessor")
+    }
+}
+
+impl LogProcessor for PipelineLogProcessor {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        self.shared.ledger.produced(Signal::Logs, 1);
+        let size = size::log(record);
+        let item = (record.clone(), scope.clone());
+        self.shared.queued(Signal::Logs, self.shared.queues.logs.push(item, size));
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Takes collected metrics into the pipeline. They are encoded where they are collected, on the reader's thread.
+pub(crate) struct PipelineMetricExporter {
+    shared: Arc<Shared>,
+    encoder: MetricEncoder,
+}
+
+impl PipelineMetricExporter {
+    pub(crate) fn new(shared: Arc<Shared>, encoder: MetricEncoder) -> Self {
+        Self { shared, encoder }
+    }
+}
+
+impl PushMetricExporter for PipelineMetricExporter {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        let points = data_points(metrics) as u64;
+        if points == 0 {
+            return Ok(());
+        }
+        self.shared.ledger.produced(Signal::Metrics, points);
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.encoder.encode(metrics)));
+        let reason = match encoded {
+            Ok(Ok(body)) => {
+                self.shared.enqueue(Batch::new(Signal::Metrics, body, points));
+                return Ok(());
+            }
+            Ok(Err(_)) => DropReason::Encode,
+            Err(_) => DropReason::Panic,
+        };
+        self.shared.drop_items(Signal::Metrics, reason, points, "");
+        Err(OTelSdkError::InternalFailure("metrics can't be encoded".to_owned()))
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.encoder.temporality()
+    }
+}
+
+impl Shared {
+    /// Counts what a push cost, and wakes the encoder when there is work. Called by the threads of the host, so it
+    /// says nothing: the encoder reports what it finds in the ledger.
+    fn queued(&self, signal: Signal, pushed: Pushed) {
+        match pushed {
+            Pushed::Queued { evicted, batch_ready } => {
+                if evicted > 0 {
+                    self.ledger.dropped(signal, DropReason::QueueFull, evicted);
+                }
+                if batch_ready {
+                    self.queues.wake();
+                }
+            }
+            Pushed::TooLarge => self.ledger.dropped(signal, DropReason::TooLarge, 1),
+            Pushed::Closed => self.ledger.dropped(signal, DropReason::Shutdown, 1),
+        }
+    }
+}

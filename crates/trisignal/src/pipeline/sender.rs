@@ -1,0 +1,282 @@
+//! The sender thread: takes batches from the outbox and keeps trying until a backend has taken them.
+//!
+//! It has a runtime of its own, so it neither needs nor loads the host's, and telemetry is suppressed on it, so that
+//! exporting makes no telemetry. Each signal is a lane: one request at a time, in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::batch::{Batch, MAX_REQUEST_BYTES};
+use super::bisect;
+use super::ledger::DropReason;
+use super::outbox::Lease;
+use super::retry::{Backoff, Verdict};
+use super::signal::Signal;
+use super::{Phase, Shared};
+use crate::config::{Config, OtlpConfig};
+use crate::error::{Error, ErrorKind};
+use crate::transport::{Answer, Failure, FailureKind, Transport};
+
+/// How long a lane that drains goes on trying to reach a backend that refuses connections. Shorter than a second,
+/// so that a service whose backend is down still ends in a second.
+const UNREACHABLE_PATIENCE: Duration = Duration::from_millis(500);
+/// The longest wait between two tries while draining.
+const DRAINING_BACKOFF: Duration = Duration::from_millis(250);
+
+/// The thread that sends, by the handle of its runtime.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    runtime: Handle,
+}
+
+/// What one signal needs to be sent.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    signal: Signal,
+    transport: Transport,
+    /// The endpoint, fit for a log line.
+    endpoint: String,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Taken by the backend, and counted.
+    Delivered,
+    /// Dropped, and counted.
+    Dropped,
+    /// The backend refuses some of its items; not counted yet.
+    Refused,
+    /// The sender ends; the batch stays held, for the last entry of the ledger.
+    Abandoned,
+}
+
+impl Sender {
+    /// Starts the thread. It ends with [`Phase::Ended`].
+    pub(crate) fn spawn(shared: Arc<Shared>, lanes: Vec<Lane>) -> Result<Self, Error> {
+        let failed = |error| {
+            Error::new(ErrorKind::System, "the sender thread can't be started").with_source(error)
+        };
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().thread_name("trisignal-blocking").build().map_err(failed)?;
+        let handle = runtime.handle().clone();
+        let run = move || {
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
+            for lane in lanes {
+                runtime.spawn(lane.supervise(Arc::clone(&shared)));
+            }
+            let mut phase = shared.phase.subscribe();
+            let ended = async move {
+                // Fails when the pipeline is gone, which is the end as well.
+                let _ = phase.wait_for(|phase| *phase == Phase::Ended).await;
+            };
+            runtime.block_on(ended);
+            // Not waited for: a callback of the user may hang in there.
+            runtime.shutdown_background();
+        };
+        std::thread::Builder::new().name("trisignal-send".to_owned()).spawn(run).map_err(failed)?;
+        Ok(Self { runtime: handle })
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+}
+
+impl Lane {
+    /// A lane for each signal that is exported.
+    pub(crate) fn for_config(config: &Config) -> Result<Vec<Self>, Error> {
+        let targets = [
+            (Signal::Traces, &config.traces),
+            (Signal::Metrics, &config.metrics),
+            (Signal::Logs, &config.logs),
+        ];
+        let targets = targets.into_iter().filter_map(|(signal, target)| Some((signal, target.otlp.as_ref()?)));
+        targets.map(|(signal, target)| Self::new(signal, target)).collect()
+    }
+
+    fn new(signal: Signal, target: &OtlpConfig) -> Result<Self, Error> {
+        let endpoint = target.endpoint_for_people();
+        Ok(Self { signal, transport: Transport::new(signal, target)?, endpoint })
+    }
+
+    /// Runs the lane, again after a panic. What it had leased stays held by the ledger and is given up.
+    async fn supervise(self, shared: Arc<Shared>) {
+        let lane = Arc::new(self);
+        loop {
+            let run = tokio::spawn(Arc::clone(&lane).run(Arc::clone(&shared)));
+            match run.await {
+                Err(error) if error.is_panic() => shared.diagnostics.panicked("sender"),
+                _ => return shared.outbox.close(lane.signal),
+            }
+        }
+    }
+
+    async fn run(self: Arc<Self>, shared: Arc<Shared>) {
+        let mut changes = shared.outbox.changes();
+        loop {
+            changes.mark_unchanged();
+            match shared.outbox.lease(self.signal, MAX_REQUEST_BYTES) {
+                Some(lease) => {
+                    let guard = Settle { shared: &shared, lease: &lease };
+                    if self.deliver(&shared, &lease).await == Fate::Abandoned {
+                        return;
+                    }
+                    drop(guard);
+                }
+                None if changes.changed().await.is_err() => return,
+                None => {}
+            }
+        }
+    }
+
+    /// Brings all batches of a lease to their end.
+    async fn deliver(&self, shared: &Shared, lease: &Lease) -> Fate {
+        let (young, old): (Vec<_>, Vec<_>) =
+            lease.batches.iter().cloned().partition(|batch| batch.created.elapsed() < shared.max_age);
+        for batch in old {
+            shared.drop_items(self.signal, DropReason::Expired, batch.items, "");
+        }
+        let Some(request) = Batch::concat(&young) else { return Fate::Dropped };
+        match self.send(shared, &request).await {
+            Fate::Refused => bisect::deliver_the_good(self, shared, &request).await,
+            fate => fate,
+        }
+    }
+
+    /// Sends one request until the backend has taken or refused it.
+    pub(super) async fn send(&self, shared: &Shared, request: &Batch) -> Fate {
+        let mut backoff = Backoff::new(shared.retry);
+        let mut unreachable_since = None;
+        loop {
+            let mut phase = shared.phase.subscribe();
+            let answer = tokio::select! {
+                answer = self.transport.send(request) => answer,
+                _ = phase.wait_for(|phase| *phase == Phase::Ended) => return Fate::Abandoned,
+            };
+            let Answer { verdict, rejected, failure } = answer;
+            let unreachable =
+                failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Unreachable);
+            let wait = match verdict {
+                Verdict::Accepted => {
+                    self.count_accepted(shared, request, rejected, failure.as_ref());
+                    return Fate::Delivered;
+                }
+                Verdict::RejectedItems => return Fate::Refused,
+                Verdict::RejectedRequest => {
+                    let detail = failure.map(|failure| failure.detail).unwrap_or_default();
+                    shared.drop_items(self.signal, DropReason::Rejected, request.items, &detail);
+                    return Fate::Dropped;
+                }
+                Verdict::Retry(Some(asked)) => Wait::Asked(backoff.next(Some(asked))),
+                Verdict::Retry(None) if unreachable => Wait::Unreachable(backoff.next(None)),
+                Verdict::Retry(None) => Wait::Passing(backoff.next(None)),
+                Verdict::Hold => Wait::Hold(backoff.hold()),
+            };
+            if let Some(failure) = &failure {
+                shared.diagnostics.attempt_failed(self.signal, &self.endpoint, failure);
+            }
+            if request.created.elapsed() >= shared.max_age {
+                shared.drop_items(self.signal, DropReason::Expired, request.items, "");
+                return Fate::Dropped;
+            }
+            if pause(shared, wait, &mut unreachable_since).await.is_err() {
+                return Fate::Abandoned;
+            }
+        }
+    }
+
+    fn count_accepted(
+        &self,
+        shared: &Shared,
+        request: &Batch,
+        rejected: u64,
+        remark: Option<&Failure>,
+    ) {
+        let rejected = rejected.min(request.items);
+        shared.ledger.delivered(self.signal, request.items - rejected);
+        let detail = remark.map_or("", |remark| remark.detail.as_str());
+        shared.drop_items(self.signal, DropReason::Partial, rejected, detail);
+        if let (0, Some(remark)) = (rejected, remark) {
+            shared.diagnostics.remarked(self.signal, &self.endpoint, remark);
+        }
+        shared.diagnostics.delivered(self.signal);
+    }
+}
+
+/// How long to wait before the next try, and why.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    /// The backend named the time.
+    Asked(Duration),
+    /// The backend is not there.
+    Unreachable(Duration),
+    /// The backend is there and can't take the request now.
+    Passing(Duration),
+    /// The deployment has to be mended first.
+    Hold(Duration),
+}
+
+/// There is nothing more to try.
+#[derive(Debug)]
+struct Ended;
+
+/// Waits before the next try. Fails when there is to be none.
+async fn pause(
+    shared: &Shared,
+    wait: Wait,
+    unreachable_since: &mut Option<Instant>,
+) -> Result<(), Ended> {
+    let mut phase = shared.phase.subscribe();
+    let mut kick = shared.kick.subscribe();
+    let current = *phase.borrow_and_update();
+    let time = match (current, wait) {
+        // What a backend asks for is kept, whoever is in a hurry.
+        (Phase::Running | Phase::Draining, Wait::Asked(time)) => {
+            return tokio::select! {
+                () = tokio::time::sleep(time) => Ok(()),
+                _ = phase.wait_for(|phase| *phase == Phase::Ended) => Err(Ended),
+            };
+        }
+        (Phase::Ended, _) | (Phase::Draining, Wait::Hold(_)) => return Err(Ended),
+        (Phase::Running, Wait::Unreachable(time) | Wait::Passing(time) | Wait::Hold(time)) => time,
+        (Phase::Draining, Wait::Passing(time)) => time.min(DRAINING_BACKOFF),
+        (Phase::Draining, Wait::Unreachable(time)) => {
+            if unreachable_since.get_or_insert_with(Instant::now).elapsed() >= UNREACHABLE_PATIENCE {
+                return Err(Ended);
+            }
+            time.min(DRAINING_BACKOFF)
+        }
+    };
+    tokio::select! {
+        () = tokio::time::sleep(time) => Ok(()),
+        // A flush wants to know now.
+        _ = kick.changed() => Ok(()),
+        changed = phase_change(&mut phase, current) => changed,
+    }
+}
+
+/// Resolves when the phase is no longer `current`.
+async fn phase_change(phase: &mut watch::Receiver<Phase>, current: Phase) -> Result<(), Ended> {
+    match phase.wait_for(|phase| *phase != current).await.map(|phase| *phase) {
+        Ok(Phase::Ended) | Err(_) => Err(Ended),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Settles a lease also when the lane panics over it.
+struct Settle<'a> {
+    shared: &'a Shared,
+    lease: &'a Lease,
+}
+
+impl Drop for Settle<'_> {
+    fn drop(&mut self) {
+        self.shared.outbox.settle(self.lease);
+    }
+}

@@ -1,0 +1,235 @@
+//! The encoder thread: takes batches from the queues, encodes them, hands them to the outbox.
+//!
+//! It survives panics: the queues and the outbox are outside of what unwinds, and a batch whose encoding panics is
+//! counted and left behind.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::logs::SdkLogRecord;
+use opentelemetry_sdk::trace::SpanData;
+use tokio::sync::oneshot;
+
+use super::batch::{Batch, MAX_REQUEST_BYTES};
+use super::encode::{EncodeError, LogEncoder, SpanEncoder};
+use super::ledger::DropReason;
+use super::queue::Queue;
+use super::signal::Signal;
+use super::{Shared, split};
+use crate::error::{Error, ErrorKind};
+
+/// The longest sleep of the encoder; a batch that is due earlier ends it earlier.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A log record as the SDK hands it over.
+pub(crate) type LogItem = (SdkLogRecord, InstrumentationScope);
+
+/// What the encoder reads.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    pub(crate) spans: Queue<SpanData>,
+    pub(crate) logs: Queue<LogItem>,
+    inbox: Mutex<Inbox>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    woken: bool,
+    /// Dropped, not answered, when the encoder panics; whoever waits then asks again.
+    flushes: Vec<oneshot::Sender<()>>,
+    stop: bool,
+    #[cfg(test)]
+    panic: bool,
+}
+
+impl Queues {
+    pub(crate) fn new(spans: Queue<SpanData>, logs: Queue<LogItem>) -> Self {
+        Self { spans, logs, inbox: Mutex::default(), wake: Condvar::new() }
+    }
+
+    /// Tells the encoder that a batch is ready.
+    pub(crate) fn wake(&self) {
+        self.inbox().woken = true;
+        self.wake.notify_one();
+    }
+
+    /// Asks for everything that is queued now to be encoded. The receiver fails when the encoder panicked over
+    /// it or has ended.
+    pub(crate) fn flush(&self) -> oneshot::Receiver<()> {
+        let (done, flushed) = oneshot::channel();
+        let mut inbox = self.inbox();
+        if !inbox.stop {
+            inbox.flushes.push(done);
+        }
+        inbox.woken = true;
+        self.wake.notify_one();
+        flushed
+    }
+
+    /// Ends the encoder after it has encoded what is queued.
+    pub(crate) fn stop(&self) -> oneshot::Receiver<()> {
+        let flushed = self.flush();
+        self.inbox().stop = true;
+        self.wake.notify_one();
+        flushed
+    }
+
+    /// Refuses all further items.
+    pub(crate) fn close(&self) {
+        self.spans.close();
+        self.logs.close();
+    }
+
+    /// Makes the encoder thread panic outside of everything that contains panics of items.
+    #[cfg(test)]
+    pub(crate) fn kill_encoder(&self) {
+        let mut inbox = self.inbox();
+        inbox.panic = true;
+        inbox.woken = true;
+        self.wake.notify_one();
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // Only flags and a list change under this lock; they are valid after every statement.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until something is to be done. Answers the flushes to acknowledge, and whether to end.
+    fn wait(&self) -> Wakeup {
+        let due = [self.spans.due_in(), self.logs.due_in()].into_iter().flatten().min();
+        let mut inbox = self.inbox();
+        if !inbox.woken && !inbox.stop {
+            let timeout = due.unwrap_or(IDLE).min(IDLE);
+            let waited = self.wake.wait_timeout_while(inbox, timeout, |inbox| !inbox.woken);
+            inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        inbox.woken = false;
+        #[cfg(test)]
+        if std::mem::take(&mut inbox.panic) {
+            drop(inbox);
+            panic!("the encoder was told to panic");
+        }
+        Wakeup { flushes: std::mem::take(&mut inbox.flushes), stop: inbox.stop }
+    }
+}
+
+struct Wakeup {
+    flushes: Vec<oneshot::Sender<()>>,
+    stop: bool,
+}
+
+/// The state of the encoder thread.
+struct Worker {
+    shared: Arc<Shared>,
+    spans: SpanEncoder,
+    logs: LogEncoder,
+    queue_drops_seen: [u64; 2],
+    callback_panics_seen: u64,
+}
+
+/// Starts the encoder thread. It ends after [`Queues::stop`].
+pub(crate) fn spawn(
+    shared: Arc<Shared>,
+    spans: SpanEncoder,
+    logs: LogEncoder,
+) -> Result<JoinHandle<()>, Error> {
+    let mut worker =
+        Worker { shared, spans, logs, queue_drops_seen: [0; 2], callback_panics_seen: 0 };
+    let run = move || {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        while catch_unwind(AssertUnwindSafe(|| worker.run())).is_err() {
+            worker.shared.ledger.count_encoder_restart();
+            worker.shared.diagnostics.panicked("encoder");
+        }
+    };
+    std::thread::Builder::new().name("trisignal-encode".to_owned()).spawn(run).map_err(|error| {
+        Error::new(ErrorKind::System, "the encoder thread can't be started").with_source(error)
+    })
+}
+
+impl Worker {
+    fn run(&mut self) {
+        loop {
+            let wakeup = self.shared.queues.wait();
+            self.drain(wakeup.stop || !wakeup.flushes.is_empty());
+            self.report();
+            for flush in wakeup.flushes {
+                // Who asked may have given up waiting.
+                let _ = flush.send(());
+            }
+            if wakeup.stop {
+                return;
+            }
+        }
+    }
+
+    fn drain(&self, force: bool) {
+        // Room for the resource and the frame of the request; estimates of items are rough as well.
+        let budget = MAX_REQUEST_BYTES * 3 / 4;
+        let queues = &self.shared.queues;
+        while let Some(spans) = queues.spans.take_batch(force, budget) {
+            let items = spans.len() as u64;
+            self.process(Signal::Traces, items, || self.spans.encode(spans));
+        }
+        while let Some(logs) = queues.logs.take_batch(force, budget) {
+            let items = logs.len() as u64;
+            self.process(Signal::Logs, items, || self.logs.encode(&logs));
+        }
+    }
+
+    /// Encodes one batch. It is the only thing that a panic in here can cost.
+    fn process(
+        &self,
+        signal: Signal,
+        items: u64,
+        encode: impl FnOnce() -> Result<Bytes, EncodeError>,
+    ) {
+        match catch_unwind(AssertUnwindSafe(encode)) {
+            Ok(Ok(body)) => self.shared.enqueue(Batch::new(signal, body, items)),
+            Ok(Err(EncodeError)) => self.shared.drop_items(signal, DropReason::Encode, items, ""),
+            Err(_) => self.shared.drop_items(signal, DropReason::Panic, items, "the encoder panicked"),
+        }
+    }
+
+    /// Says what producers could not: they must not log while they are being logged.
+    fn report(&mut self) {
+        for (seen, signal) in self.queue_drops_seen.iter_mut().zip([Signal::Traces, Signal::Logs]) {
+            let dropped = self.shared.ledger.account(signal).dropped.get(DropReason::QueueFull);
+            let new = dropped - std::mem::replace(seen, dropped);
+            self.shared.diagnostics.dropped(signal, DropReason::QueueFull, new, "");
+        }
+        let panics = self.shared.ledger.callback_panics();
+        if panics > std::mem::replace(&mut self.callback_panics_seen, panics) {
+            self.shared.diagnostics.panicked("callback");
+        }
+    }
+}
+
+impl Shared {
+    /// Puts an encoded batch into the outbox, in parts where it is too large for one request.
+    pub(crate) fn enqueue(&self, batch: Batch) {
+        let (signal, items) = (batch.signal, batch.items);
+        let Ok((parts, too_large)) = split::within(batch, MAX_REQUEST_BYTES) else {
+            return self.drop_items(signal, DropReason::Encode, items, "");
+        };
+        for piece in too_large {
+            self.drop_items(signal, DropReason::TooLarge, piece.items, "a single item over 1 MiB");
+        }
+        for part in parts {
+            for evicted in self.outbox.push(part) {
+                self.drop_items(evicted.signal, DropReason::OutboxFull, evicted.items, "");
+            }
+        }
+    }
+
+    /// Counts lost items and says so once in a while. For the pipeline's own threads.
+    pub(crate) fn drop_items(&self, signal: Signal, reason: DropReason, items: u64, detail: &str) {
+        self.ledger.dropped(signal, reason, items);
+        self.diagnostics.dropped(signal, reason, items, detail);
+    }
+}

@@ -1,0 +1,390 @@
+//! The handle of running telemetry.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry::logs::LoggerProvider as _;
+use opentelemetry::metrics::{Meter, MeterProvider as _};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::sync::{oneshot, watch};
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::bridge::logs::{EventOptions, event_layer};
+use crate::bridge::spans::span_layer;
+use crate::config::{Config, Warning};
+use crate::console::{ConsoleOptions, ConsoleWriter};
+use crate::error::Error;
+use crate::filter::Filter;
+use crate::install;
+use crate::metrics::guard::GuardedMeterProvider;
+use crate::pipeline::{Collect, Drained, Pipeline};
+use crate::report::{FlushReport, Health, Report, ShutdownReport};
+use crate::shutdown_signal;
+
+/// How long dropping the handle may take.
+const DROP_DEADLINE: Duration = Duration::from_secs(2);
+/// What a blocking call waits beyond its deadline for the sender's thread to answer.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Running telemetry: three signals, one pipeline.
+///
+/// Made by [`init`](crate::init) or a [`Builder`](crate::Builder). Keep it until the program ends, and end it with
+/// [`shutdown`](Self::shutdown): its report says what was delivered and what was not. Dropping the handle shuts
+/// down as well, within two seconds, and says what was lost in a log line only.
+///
+/// Every method may be called from any thread, inside and outside of a runtime, also on a `current_thread` runtime
+/// and after the runtime is gone.
+pub struct Telemetry {
+    inner: Arc<Inner>,
+}
+
+/// What the handle and its background tasks share.
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) pipeline: Option<Pipeline>,
+    pub(crate) providers: Providers,
+    pub(crate) console_writer: ConsoleWriter,
+    life: Mutex<Life>,
+    signal: OnceLock<watch::Receiver<bool>>,
+}
+
+/// The SDK's part, as far as signals are exported.
+#[derive(Default)]
+pub(crate) struct Providers {
+    pub(crate) tracer: Option<SdkTracerProvider>,
+    pub(crate) meter: Option<(SdkMeterProvider, GuardedMeterProvider)>,
+    pub(crate) logger: Option<SdkLoggerProvider>,
+}
+
+impl Providers {
+    /// Has the SDK hand over what it still has: metrics, and what processors of the user keep back.
+    fn flush(&self) -> Collect {
+        let meter = self.meter();
+        let processors = self.flush_processors();
+        Box::new(move || {
+            let _ = meter.map(|provider| provider.force_flush());
+            processors();
+        })
+    }
+
+    /// [`flush`](Self::flush), after which no metrics come any more. Spans and logs may, to be counted as dropped.
+    fn finish(&self) -> Collect {
+        let meter = self.meter();
+        let processors = self.flush_processors();
+        Box::new(move || {
+            // The reader collects a last time and ends its thread.
+            let _ = meter.map(|provider| provider.shutdown());
+            processors();
+        })
+    }
+
+    fn meter(&self) -> Option<SdkMeterProvider> {
+        self.meter.as_ref().map(|(provider, _)| provider.clone())
+    }
+
+    /// Errors in it are those of processors of the user; ours count what they lose.
+    fn flush_processors(&self) -> Collect {
+        let (tracer, logger) = (self.tracer.clone(), self.logger.clone());
+        Box::new(move || {
+            let _ = tracer.map(|provider| provider.force_flush());
+            let _ = logger.map(|provider| provider.force_flush());
+        })
+    }
+}
+
+/// Called with the report of a shutdown.
+type Waiter = Box<dyn FnOnce(Report) + Send>;
+
+enum Life {
+    Running,
+    /// A shutdown is under way; these want to know how it ends.
+    Ending(Vec<Waiter>),
+    Ended(Report),
+}
+
+impl Telemetry {
+    pub(crate) fn new(
+        config: Config,
+        pipeline: Option<Pipeline>,
+        providers: Providers,
+        console_writer: ConsoleWriter,
+    ) -> Self {
+        let life = Mutex::new(Life::Running);
+        let signal = OnceLock::new();
+        Self { inner: Arc::new(Inner { config, pipeline, providers, console_writer, life, signal }) }
+    }
+
+    /// Sends what was recorded so far, and waits until it is delivered or counted as dropped, at most `deadline`.
+    ///
+    /// A backend that is away is tried at once instead of after the current back-off. What is not delivered in time
+    /// stays in the pipeline.
+    pub async fn flush(&self, deadline: Duration) -> FlushReport {
+        let begin = Instant::now();
+        let (done, report) = oneshot::channel();
+        self.start_flush(deadline, move |report| {
+            // The caller may have stopped waiting.
+            let _ = done.send(report);
+        });
+        report.await.unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
+    }
+
+    /// [`flush`](Self::flush) for code that is not async. It blocks the thread for at most `deadline` and a tenth
+    /// of a second.
+    pub fn flush_blocking(&self, deadline: Duration) -> FlushReport {
+        let begin = Instant::now();
+        let (done, report) = mpsc::sync_channel(1);
+        self.start_flush(deadline, move |report| {
+            let _ = done.send(report);
+        });
+        let report = report.recv_timeout(deadline.saturating_add(GRACE));
+        report.unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
+    }
+
+    /// Sends what was recorded so far, at most until `deadline`, and ends the pipeline.
+    ///
+    /// What can't be delivered is dropped and in the report. A backend that refuses connections is given half a
+    /// second, not the whole deadline. Spans and logs that come later are dropped and counted. A second call, also
+    /// a concurrent one, answers the report of the first.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let begin = Instant::now();
+        let (done, report) = oneshot::channel();
+        self.inner.start_shutdown(deadline, Box::new(move |report| {
+            let _ = done.send(report);
+        }));
+        report.await.unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
+    }
+
+    /// [`shutdown`](Self::shutdown) for code that is not async. It blocks the thread for at most `deadline` and a
+    /// tenth of a second.
+    pub fn shutdown_blocking(&self, deadline: Duration) -> ShutdownReport {
+        let begin = Instant::now();
+        let (done, report) = mpsc::sync_channel(1);
+        self.inner.start_shutdown(deadline, Box::new(move |report| {
+            let _ = done.send(report);
+        }));
+        let report = report.recv_timeout(deadline.saturating_add(GRACE));
+        report.unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
+    }
+
+    /// What was produced, delivered and dropped up to now, and what is held.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let Report { traces, metrics, logs, .. } = self.inner.snapshot(Duration::ZERO);
+        let shared = self.inner.pipeline.as_ref().map(Pipeline::shared);
+        Health {
+            traces,
+            metrics,
+            logs,
+            outbox_bytes: shared.map_or(0, |shared| shared.outbox.bytes() as u64),
+            encoder_restarts: shared.map_or(0, |shared| shared.ledger.encoder_restarts()),
+            callback_panics: shared.map_or(0, |shared| shared.ledger.callback_panics()),
+            console_errors: self.inner.console_writer.errors(),
+        }
+    }
+
+    /// Resolves when the process is asked to end: SIGTERM on Unix, Ctrl-C everywhere. For the graceful shutdown of
+    /// a server.
+    ///
+    /// From the first call on, these signals no longer end the process by themselves.
+    pub fn signal(&self) -> impl Future<Output = ()> + Send + use<> {
+        let runtime = self.inner.pipeline.as_ref().map(|pipeline| pipeline.runtime().clone());
+        let received = self.inner.signal.get_or_init(|| shutdown_signal::listen(runtime)).clone();
+        shutdown_signal::received(received)
+    }
+
+    /// The layer that feeds the pipeline and the console, to be put on a `tracing` subscriber of your own.
+    ///
+    /// It has its filters with it: don't put another filter around it. Not needed after
+    /// [`install`](crate::Builder::install), which makes the subscriber itself.
+    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + 'static
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        let Inner { config, providers, console_writer, .. } = &*self.inner;
+        let console = ConsoleOptions {
+            format: config.console.format,
+            service: config.service_name.clone(),
+            filter: parsed(&config.console.filter),
+            writer: console_writer.clone(),
+            no_color: !config.console.color,
+        };
+        let tracer = providers.tracer.as_ref().map(|provider| provider.tracer("trisignal"));
+        let logger = providers.logger.as_ref();
+        let logger = logger.map(|provider| (provider.logger("trisignal"), parsed(&config.logs_filter)));
+        let span_filter = tracer.is_some().then(|| parsed(&config.traces_filter));
+        let options = EventOptions { console: Some(console), logger, span_filter };
+        let spans = tracer.map(|tracer| span_layer(tracer, parsed(&config.traces_filter)));
+        // Spans first: the layer of events looks for the context that the span layer makes.
+        Layer::and_then(spans, event_layer(options))
+    }
+
+    /// Makes a built pipeline the one of the process, without a `tracing` subscriber: the OpenTelemetry providers
+    /// and propagators and the instruments of [`Counter`](crate::Counter) and its like. For programs that have a
+    /// subscriber of their own with [`layer`](Self::layer) on it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlreadyInstalled`](crate::ErrorKind::AlreadyInstalled) when telemetry is installed already.
+    pub fn install_providers(&self) -> Result<(), Error> {
+        install::providers(self)
+    }
+
+    /// What of the environment could not be used as it is. Each of them was also a log line at the start.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.inner.config.warnings
+    }
+
+    /// Every setting in force and where it comes from, one on a line, without secrets.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        self.inner.config.explain()
+    }
+
+    /// The provider of tracers, for code on the OpenTelemetry API; `None` when traces are not exported.
+    #[must_use]
+    pub fn tracer_provider(&self) -> Option<&SdkTracerProvider> {
+        self.inner.providers.tracer.as_ref()
+    }
+
+    /// A meter of this pipeline; one that does nothing when metrics are not exported.
+    #[must_use]
+    pub fn meter(&self, name: &'static str) -> Meter {
+        self.meter_of(InstrumentationScope::builder(name).build())
+    }
+
+    /// A meter whose measurements are of `scope`.
+    pub(crate) fn meter_of(&self, scope: InstrumentationScope) -> Meter {
+        match &self.inner.providers.meter {
+            Some((_, provider)) => provider.meter_with_scope(scope),
+            // A provider without a reader records nothing.
+            None => SdkMeterProvider::default().meter_with_scope(scope),
+        }
+    }
+
+    /// Says how many measurements of static instruments before the installation found no place.
+    pub(crate) fn measured_before(&self, lost: u64) {
+        if lost > 0 {
+            tracing::warn!(target: "trisignal", lost, "measurements before the start were lost");
+        }
+    }
+
+    /// Says what of the configuration is not as the operator wants it, and what is in force.
+    pub(crate) fn announce(&self) {
+        for warning in self.warnings() {
+            tracing::warn!(target: "trisignal", %warning, "a setting can't be used as it is");
+        }
+        if tracing::enabled!(target: "trisignal", tracing::Level::DEBUG) {
+            let configuration = self.explain();
+            tracing::debug!(target: "trisignal", configuration, "telemetry is set up");
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    fn start_flush(&self, deadline: Duration, done: impl FnOnce(Report) + Send + 'static) {
+        let begin = Instant::now();
+        let inner = Arc::clone(&self.inner);
+        let Some(pipeline) = &self.inner.pipeline else {
+            return done(inner.snapshot(begin.elapsed()));
+        };
+        let drain = pipeline.drain(inner.providers.flush());
+        // Without a runtime any more, `done` is dropped, and the caller takes the state as it is.
+        pipeline.runtime().spawn(async move {
+            let Drained { accounts, complete } = drain.flush(deadline).await;
+            done(Report::new(accounts, complete, begin.elapsed()));
+        });
+    }
+}
+
+impl Inner {
+    fn start_shutdown(self: &Arc<Self>, deadline: Duration, waiter: Waiter) {
+        let begin = Instant::now();
+        let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *life {
+            Life::Ended(report) => {
+                let report = *report;
+                drop(life);
+                return waiter(report);
+            }
+            Life::Ending(waiters) => return waiters.push(waiter),
+            Life::Running => *life = Life::Ending(vec![waiter]),
+        }
+        drop(life);
+        let ending = Ending { inner: Arc::clone(self), begin, report: None };
+        let Some(pipeline) = &self.pipeline else { return };
+        let drain = pipeline.drain(self.providers.finish());
+        pipeline.runtime().spawn(async move {
+            // The whole of it: a closure would capture the one field, and end the life too early.
+            let mut ending = ending;
+            let Drained { accounts, complete } = drain.shutdown(deadline).await;
+            ending.report = Some(Report::new(accounts, complete, begin.elapsed()));
+        });
+    }
+
+    /// The accounts as they stand; complete when nothing is held.
+    fn snapshot(&self, elapsed: Duration) -> Report {
+        let accounts = self.pipeline.as_ref().map(Pipeline::accounts).unwrap_or_default();
+        let complete = accounts.iter().all(|account| account.held == 0);
+        Report::new(accounts, complete, elapsed)
+    }
+}
+
+/// Ends the life of the telemetry when a shutdown is over, also when its task was dropped.
+struct Ending {
+    inner: Arc<Inner>,
+    begin: Instant,
+    report: Option<Report>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let report = self.report.unwrap_or_else(|| self.inner.snapshot(self.begin.elapsed()));
+        let mut life = self.inner.life.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *life, Life::Ended(report));
+        drop(life);
+        if let Life::Ending(waiters) = before {
+            waiters.into_iter().for_each(|waiter| waiter(report));
+        }
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        let ended = matches!(
+            *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner),
+            Life::Ended(_)
+        );
+        if ended {
+            return;
+        }
+        let report = self.shutdown_blocking(DROP_DEADLINE);
+        if report.lost() > 0 {
+            tracing::warn!(target: "trisignal", %report, "telemetry was lost");
+        }
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry")
+            .field("service", &self.inner.config.service_name)
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A filter of the configuration, which has been parsed before.
+fn parsed(directives: &str) -> Filter {
+    Filter::parse(directives).unwrap_or_else(|_| Filter::info())
+}

@@ -1,0 +1,187 @@
+//! OTLP over gRPC: a unary call of tonic whose messages are bytes that are encoded already.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+use http::header::USER_AGENT as USER_AGENT_HEADER;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use prost::Message;
+use tonic::client::Grpc;
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+
+use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT};
+use crate::config::{Compression, OtlpConfig};
+use crate::error::Error;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::retry;
+use crate::pipeline::signal::Signal;
+
+/// A connection that has gone silent is given up after [`PING_TIMEOUT`] more: without pings, requests would wait
+/// out their whole time limit on it, one after another.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client of one OTLP/gRPC service.
+pub(crate) struct GrpcTransport {
+    client: Grpc<Client<Connector, tonic::body::Body>>,
+    path: PathAndQuery,
+    headers: HeaderMap,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// By hand: headers carry tokens.
+impl fmt::Debug for GrpcTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcTransport").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl GrpcTransport {
+    pub(super) fn new(signal: Signal, config: &OtlpConfig, connector: Connector) -> Result<Self, Error> {
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .build(connector);
+        let mut client = Grpc::with_origin(client, Uri::clone(&config.endpoint))
+            .max_decoding_message_size(MAX_RESPONSE_BYTES)
+            .accept_compressed(CompressionEncoding::Gzip);
+        if config.compression == Compression::Gzip {
+            client = client.send_compressed(CompressionEncoding::Gzip);
+        }
+        let path = PathAndQuery::from_static(match signal {
+            Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+            Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        });
+        let mut headers = config.headers.clone();
+        headers.entry(USER_AGENT_HEADER).or_insert(HeaderValue::from_static(USER_AGENT));
+        Ok(Self { client, path, headers, timeout: config.timeout })
+    }
+
+    pub(super) async fn send(&self, batch: &Batch) -> Answer {
+        let mut request = Request::new(batch.body.clone());
+        *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
+        let mut client = self.client.clone();
+        if let Err(error) = client.ready().await {
+            return Answer::broken(&error);
+        }
+        match client.unary(request, self.path.clone(), Bytewise).await {
+            Ok(response) => Answer::accepted(batch.signal, response.into_inner()),
+            Err(status) => failed(&status),
+        }
+    }
+}
+
+fn failed(status: &Status) -> Answer {
+    // A status that the backend sent has no source; one that stands for a broken exchange has.
+    if let Some(source) = status.source() {
+        return Answer::broken(source);
+    }
+    let verdict = retry::grpc(status.code(), retry_delay(status.details()));
+    let detail = format!("gRPC status {:?}: {}", status.code(), status.message());
+    Answer::failed(verdict, FailureKind::Status, &detail)
+}
+
+/// The delay of a `google.rpc.RetryInfo` among the details of a status (`google.rpc.Status`).
+fn retry_delay(details: &[u8]) -> Option<Duration> {
+    #[derive(Clone, PartialEq, Message)]
+    struct RpcStatus {
+        #[prost(message, repeated, tag = "3")]
+        details: Vec<Any>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct Any {
+        #[prost(string, tag = "1")]
+        type_url: String,
+        #[prost(bytes = "vec", tag = "2")]
+        value: Vec<u8>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct RetryInfo {
+        #[prost(message, optional, tag = "1")]
+        retry_delay: Option<ProtoDuration>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct ProtoDuration {
+        #[prost(int64, tag = "1")]
+        seconds: i64,
+        #[prost(int32, tag = "2")]
+        nanos: i32,
+    }
+
+    let details = RpcStatus::decode(details).ok()?.details;
+    let info = details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
+    let delay = RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
+    let (seconds, nanos) = (u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?);
+    Some(Duration::from_secs(seconds) + Duration::from_nanos(u64::from(nanos)))
+}
+
+/// The codec that passes messages through as they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bytewise;
+
+impl Codec for Bytewise {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Bytewise {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, target: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        target.reserve(item.len());
+        target.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Bytewise {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(source.copy_to_bytes(source.remaining())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_retry_delay_is_read_from_the_details() {
+        // Status{details: [Any{"type.googleapis.com/google.rpc.RetryInfo", RetryInfo{Duration{2 s, 5 ns}}}]}
+        let url = b"type.googleapis.com/google.rpc.RetryInfo";
+        let info = [0x0a, 4, 0x08, 2, 0x10, 5];
+        let mut any = vec![0x0a, url.len() as u8];
+        any.extend_from_slice(url);
+        any.extend_from_slice(&[0x12, info.len() as u8]);
+        any.extend_from_slice(&info);
+        let mut status = vec![0x08, 14, 0x1a, any.len() as u8];
+        status.extend_from_slice(&any);
+        assert_eq!(retry_delay(&status), Some(Duration::new(2, 5)));
+        assert_eq!(retry_delay(&[]), None);
+        assert_eq!(retry_delay(b"\xff\xff\xff"), None);
+    }
+}
