@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::resource::{ResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
 
 const SERVICE_NAME: &str = "service.name";
 

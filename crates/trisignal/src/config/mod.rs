@@ -4,7 +4,9 @@
 //! [`Config::warnings`]) and no global is touched. Code wins over the environment, which wins over defaults. The
 //! one exception is the service name given to `init`, which is a default.
 
+mod endpoint;
 mod environment;
+mod members;
 mod otlp;
 mod parse;
 mod reader;
@@ -55,8 +57,6 @@ pub(crate) struct Config {
     pub log_batch: BatchConfig,
     /// At least 1 ms.
     pub metric_interval: Duration,
-    /// For one collection and export; `None` is "no limit".
-    pub metric_timeout: Option<Duration>,
     pub temporality: Temporality,
     /// Each at most once; empty when propagation is off.
     pub propagators: Vec<Propagator>,

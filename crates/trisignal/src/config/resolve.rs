@@ -29,7 +29,7 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 ///
 /// When code asked for something impossible. An operator's mistakes are never errors: they are in [`Config::warnings`].
 pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Config, ConfigError> {
-    validate(settings)?;
+    settings.validate()?;
     let reader = &mut Reader::new(env);
     let disabled = reader.pick("disabled", None, &table::SDK_DISABLED, show::display);
     let (service_name, resource) = identity(settings, reader);
@@ -67,12 +67,6 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
             &table::METRIC_EXPORT_INTERVAL,
             show::duration,
         ),
-        metric_timeout: reader.pick(
-            "metrics.collect_timeout",
-            None,
-            &table::METRIC_EXPORT_TIMEOUT,
-            show::timeout,
-        ),
         temporality: reader.pick(
             "metrics.temporality",
             None,
@@ -95,62 +89,6 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
     config.warnings = std::mem::take(&mut reader.warnings);
     config.effective = std::mem::take(&mut reader.effective);
     Ok(config)
-}
-
-/// Mistakes of the programmer, found before anything is looked up.
-fn validate(settings: &Settings) -> Result<(), ConfigError> {
-    let too_small = [
-        (
-            "metric_interval",
-            settings
-                .metric_interval
-                .is_some_and(|interval| interval.is_zero()),
-        ),
-        ("queue_items", settings.queue_items == Some(0)),
-        (
-            "queue_bytes",
-            settings.queue_bytes == Some(ByteSize::from_bytes(0)),
-        ),
-        ("batch_items", settings.batch_items == Some(0)),
-        ("outbox", settings.outbox == Some(ByteSize::from_bytes(0))),
-        ("max_age", settings.max_age.is_some_and(|age| age.is_zero())),
-        (
-            "retry_initial",
-            settings.retry_initial.is_some_and(|wait| wait.is_zero()),
-        ),
-        (
-            "retry_max",
-            settings.retry_max.is_some_and(|wait| wait.is_zero()),
-        ),
-    ];
-    if let Some((setting, _)) = too_small.into_iter().find(|(_, is_zero)| *is_zero) {
-        return Err(ConfigError {
-            setting,
-            problem: "must be more than 0".into(),
-        });
-    }
-    if let (Some(initial), Some(max)) = (settings.retry_initial, settings.retry_max) {
-        if max < initial {
-            return Err(ConfigError {
-                setting: "retry_max",
-                problem: "must not be less than retry_initial".into(),
-            });
-        }
-    }
-    let filters = [
-        ("console_filter", &settings.console_filter),
-        ("logs_filter", &settings.logs_filter),
-        ("traces_filter", &settings.traces_filter),
-    ];
-    for (setting, filter) in filters {
-        if let Some(Err(bad)) = filter.as_deref().map(filter_directives) {
-            return Err(ConfigError {
-                setting,
-                problem: format!("the directive \"{bad}\" can't be read"),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The service's name, and the resource with it.
@@ -213,7 +151,7 @@ fn filter(
     variable: &Variable<String>,
     reader: &mut Reader<'_>,
 ) -> String {
-    // `validate` has refused what can't be read; what is left is only tidied.
+    // `Settings::validate` has refused what can't be read; what is left is only tidied.
     let code = code
         .as_deref()
         .and_then(|directives| filter_directives(directives).ok());
@@ -223,9 +161,7 @@ fn filter(
 fn sampler(reader: &mut Reader<'_>) -> SamplerConfig {
     let (mut sampler, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
     if let RootSampler::TraceIdRatio(share) = &mut sampler.root {
-        if let Some((asked, _)) = reader.read(&table::TRACES_SAMPLER_ARG) {
-            *share = asked;
-        }
+        *share = reader.read_or_default(&table::TRACES_SAMPLER_ARG).0;
     }
     reader.note("traces.sampler", show::sampler(&sampler), origin);
     sampler
@@ -243,33 +179,20 @@ fn span_limits(reader: &mut Reader<'_>) -> SpanLimits {
             )
         });
     reader.note("traces.attributes_per_span", attributes.to_string(), origin);
-    let mut limits = SpanLimits::default();
-    limits.max_attributes_per_span = attributes;
-    limits.max_events_per_span = reader.pick(
-        "traces.events_per_span",
-        None,
-        &table::SPAN_EVENT_COUNT_LIMIT,
-        show::display,
-    );
-    limits.max_links_per_span = reader.pick(
-        "traces.links_per_span",
-        None,
-        &table::SPAN_LINK_COUNT_LIMIT,
-        show::display,
-    );
-    limits.max_attributes_per_event = reader.pick(
-        "traces.attributes_per_event",
-        None,
-        &table::EVENT_ATTRIBUTE_COUNT_LIMIT,
-        show::display,
-    );
-    limits.max_attributes_per_link = reader.pick(
-        "traces.attributes_per_link",
-        None,
-        &table::LINK_ATTRIBUTE_COUNT_LIMIT,
-        show::display,
-    );
-    limits
+    let mut limit = |key, variable| reader.pick(key, None, variable, show::display);
+    SpanLimits {
+        max_attributes_per_span: attributes,
+        max_events_per_span: limit("traces.events_per_span", &table::SPAN_EVENT_COUNT_LIMIT),
+        max_links_per_span: limit("traces.links_per_span", &table::SPAN_LINK_COUNT_LIMIT),
+        max_attributes_per_event: limit(
+            "traces.attributes_per_event",
+            &table::EVENT_ATTRIBUTE_COUNT_LIMIT,
+        ),
+        max_attributes_per_link: limit(
+            "traces.attributes_per_link",
+            &table::LINK_ATTRIBUTE_COUNT_LIMIT,
+        ),
+    }
 }
 
 fn span_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 
+use super::parse::filter_directives;
 use super::redact::endpoint_for_people;
-use super::{ByteSize, Compression, ConsoleFormat, Protocol};
+use super::{ByteSize, Compression, ConfigError, ConsoleFormat, Protocol};
 
 /// Everything that code can say. `None` and empty lists mean "not said": the environment or the default decides.
 #[derive(Clone, Default)]
@@ -45,6 +46,63 @@ pub(crate) struct Settings {
     pub max_age: Option<Duration>,
     pub retry_initial: Option<Duration>,
     pub retry_max: Option<Duration>,
+}
+
+impl Settings {
+    /// Mistakes of the programmer, found before anything is looked up.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let too_small = [
+            (
+                "metric_interval",
+                self.metric_interval
+                    .is_some_and(|interval| interval.is_zero()),
+            ),
+            ("queue_items", self.queue_items == Some(0)),
+            (
+                "queue_bytes",
+                self.queue_bytes == Some(ByteSize::from_bytes(0)),
+            ),
+            ("batch_items", self.batch_items == Some(0)),
+            ("outbox", self.outbox == Some(ByteSize::from_bytes(0))),
+            ("max_age", self.max_age.is_some_and(|age| age.is_zero())),
+            (
+                "retry_initial",
+                self.retry_initial.is_some_and(|wait| wait.is_zero()),
+            ),
+            (
+                "retry_max",
+                self.retry_max.is_some_and(|wait| wait.is_zero()),
+            ),
+        ];
+        if let Some((setting, _)) = too_small.into_iter().find(|(_, is_zero)| *is_zero) {
+            return Err(ConfigError {
+                setting,
+                problem: "must be more than 0".into(),
+            });
+        }
+        if let (Some(initial), Some(max)) = (self.retry_initial, self.retry_max)
+            && max < initial
+        {
+            return Err(ConfigError {
+                setting: "retry_max",
+                problem: "must not be less than retry_initial".into(),
+            });
+        }
+        let filters = [
+            ("console_filter", &self.console_filter),
+            ("logs_filter", &self.logs_filter),
+            ("traces_filter", &self.traces_filter),
+        ];
+        for (setting, filter) in filters {
+            if let Some(Err(bad)) = filter.as_deref().map(filter_directives) {
+                return Err(ConfigError {
+                    setting,
+                    problem: format!("the directive \"{bad}\" can't be read"),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// By hand, because headers and endpoints may carry secrets.

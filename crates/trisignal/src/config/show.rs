@@ -63,6 +63,10 @@ pub(super) fn debug<T: fmt::Debug>(value: &T) -> String {
     format!("{value:?}").to_ascii_lowercase()
 }
 
+#[expect(
+    clippy::ptr_arg,
+    reason = "one of the functions that show what a variable holds"
+)]
 pub(super) fn propagators(value: &Vec<Propagator>) -> String {
     let names: Vec<_> = value
         .iter()

@@ -172,7 +172,7 @@ fn a_panic_is_counted_and_costs_nothing_else() {
         .i64_observable_up_down_counter("bad")
         .with_callback(move |observer| {
             observer.observe(3, &[]);
-            if counted.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+            if counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                 panic!("a test's own");
             }
         })

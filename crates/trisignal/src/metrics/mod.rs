@@ -9,4 +9,4 @@ mod pending;
 mod registry;
 
 pub use instruments::{Counter, Gauge, Histogram, UpDownCounter};
-pub(crate) use registry::{AlreadyInstalled, Held, Replayed, install_meter, pending};
+pub(crate) use registry::install_meter;

@@ -38,11 +38,11 @@ impl<V: Copy> Pending<V> {
         let mut attributes = attributes.to_vec();
         // The order of attributes makes no difference to what they mean.
         attributes.sort_by(|one, other| one.key.cmp(&other.key));
-        if let Some(merge) = kept.merge {
-            if let Some((_, entry)) = self.entries.iter_mut().find(|(of, _)| *of == attributes) {
-                *entry = merge(*entry, value);
-                return;
-            }
+        if let Some(merge) = kept.merge
+            && let Some((_, entry)) = self.entries.iter_mut().find(|(of, _)| *of == attributes)
+        {
+            *entry = merge(*entry, value);
+            return;
         }
         match kept.merge {
             _ if self.entries.len() < kept.most => self.entries.push((attributes, value)),
@@ -53,6 +53,7 @@ impl<V: Copy> Pending<V> {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len() + usize::from(self.overflow.is_some())
     }

@@ -24,11 +24,6 @@ pub(crate) fn install_meter(meter: Meter) -> Result<Replayed, AlreadyInstalled> 
     GLOBAL.install(meter)
 }
 
-/// What the instruments of the process hold until [`install_meter`] is called.
-pub(crate) fn pending() -> Held {
-    GLOBAL.pending()
-}
-
 /// What instruments had to say when they were bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Replayed {
@@ -38,6 +33,7 @@ pub(crate) struct Replayed {
 }
 
 /// What instruments hold.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub instruments: usize,
@@ -148,6 +144,7 @@ impl<K: Kind> State<K> {
 trait Bind: Send + Sync {
     /// Hands over what was kept, and answers how many measurements had found no place.
     fn bind(&self, meter: &Meter) -> u64;
+    #[cfg(test)]
     fn held(&self) -> (usize, u64);
 }
 
@@ -161,6 +158,7 @@ impl<K: Kind> Bind for State<K> {
         std::mem::take(&mut pending.lost)
     }
 
+    #[cfg(test)]
     fn held(&self) -> (usize, u64) {
         let pending = lock(&self.pending);
         (pending.len(), pending.lost)
@@ -198,6 +196,7 @@ impl Registry {
         })
     }
 
+    #[cfg(test)]
     pub(super) fn pending(&self) -> Held {
         let Phase::Waiting(waiting) = &*lock(&self.0) else {
             return Held::default();

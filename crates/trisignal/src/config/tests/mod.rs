@@ -8,6 +8,7 @@
 
 mod endpoints;
 mod hostile;
+mod lists;
 mod precedence;
 mod values;
 
@@ -16,8 +17,11 @@ use std::ffi::OsString;
 
 use super::{Config, Environment, OtlpConfig, Settings, resolve};
 
+/// Variables, headers or attributes with their values.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// The configuration for these variables and no settings.
-fn with(variables: &[(&str, &str)]) -> Config {
+fn with(variables: Pairs<'_>) -> Config {
     resolved(&Settings::default(), variables)
 }
 
@@ -25,7 +29,7 @@ fn resolved(settings: &Settings, variables: &[(&str, &str)]) -> Config {
     resolve(settings, &map(variables)).expect("no setting of this test is an error")
 }
 
-fn map(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn map(variables: Pairs<'_>) -> BTreeMap<String, String> {
     variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -1,0 +1,129 @@
+//! Variables that hold several values: what a bad one among good ones does.
+
+use super::super::Propagator;
+use super::{Pairs, targets, warnings, with};
+
+#[test]
+fn propagators() {
+    use Propagator::{Baggage, TraceContext};
+    let cases: &[(&str, &[Propagator], usize)] = &[
+        ("tracecontext", &[TraceContext], 0),
+        ("baggage, TraceContext,baggage", &[Baggage, TraceContext], 0),
+        ("none", &[], 0),
+        ("none,baggage", &[Baggage], 1),
+        ("b3,tracecontext", &[TraceContext], 1),
+        ("b3,jaeger", &[TraceContext, Baggage], 2),
+        (",", &[TraceContext, Baggage], 0),
+    ];
+    for (value, expected, warned) in cases {
+        let config = with(&[("OTEL_PROPAGATORS", value)]);
+        assert_eq!(
+            (&config.propagators[..], config.warnings.len()),
+            (*expected, *warned),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn headers() {
+    let cases: &[(&str, Pairs<'_>, usize)] = &[
+        ("a=b", &[("a", "b")], 0),
+        (
+            " Authorization = Bearer%20x%3D , x-tenant=7,",
+            &[("authorization", "Bearer x="), ("x-tenant", "7")],
+            0,
+        ),
+        ("token=abc==", &[("token", "abc==")], 0),
+        ("cookie=a;b", &[("cookie", "a;b")], 0),
+        ("empty=", &[("empty", "")], 0),
+        ("a=1,a=2", &[("a", "2")], 0),
+        ("secret,a=b", &[("a", "b")], 1),
+        ("=secret", &[], 1),
+        ("a=%zz", &[], 1),
+        ("a=%4", &[], 1),
+        ("a=%0D%0Ab", &[], 1),
+        ("a=%FF", &[], 1),
+        ("b ad=secret", &[], 1),
+        ("Content-Type=secret,grpc-timeout=secret,te=secret", &[], 3),
+    ];
+    for (value, expected, warned) in cases {
+        let config = with(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
+        for target in targets(&config) {
+            let found: Vec<_> = target
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+                .collect();
+            assert_eq!(found, *expected, "{value}");
+            assert!(
+                target.headers.values().all(http::HeaderValue::is_sensitive),
+                "{value}"
+            );
+        }
+        assert_eq!(
+            config.warnings.len(),
+            *warned,
+            "{value}: {:?}",
+            warnings(&config)
+        );
+        assert!(
+            !warnings(&config).concat().contains("secret"),
+            "{:?}",
+            warnings(&config)
+        );
+    }
+}
+
+#[test]
+fn resource_attributes_are_taken_whole_or_not_at_all() {
+    let cases: &[(&str, Pairs<'_>, usize)] = &[
+        ("a=b", &[("a", "b")], 0),
+        ("a=b, c = d e ,", &[("a", "b"), ("c", "d e")], 0),
+        ("k%2Cey=v%3Dal%2Cue", &[("k,ey", "v=al,ue")], 0),
+        ("u=%E2%82%AC", &[("u", "€")], 0),
+        ("empty=", &[("empty", "")], 0),
+        ("a=b,c", &[], 1),
+        ("a=b,=d", &[], 1),
+        ("a=b,c=%G0", &[], 1),
+        ("a=b,c=%FF", &[], 1),
+        ("a=b=c", &[], 1),
+    ];
+    for (value, expected, warned) in cases {
+        let config = with(&[("OTEL_RESOURCE_ATTRIBUTES", value)]);
+        let plain = with(&[]).resource.len();
+        assert_eq!(config.resource.len(), plain + expected.len(), "{value}");
+        for (key, attribute) in *expected {
+            let found = config
+                .resource
+                .get(&opentelemetry::Key::new((*key).to_owned()));
+            assert_eq!(
+                found.map(|found| found.to_string()).as_deref(),
+                Some(*attribute),
+                "{value}"
+            );
+        }
+        assert_eq!(config.warnings.len(), *warned, "{value}");
+    }
+}
+
+#[test]
+fn the_content_of_a_key_in_place_of_its_file_is_never_shown() {
+    let pem = "-----BEGIN PRIVATE KEY----- hunter2";
+    let names = [
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    ];
+    for name in names {
+        let config = with(&[(name, pem)]);
+        assert_eq!(config.warnings.len(), 1);
+        let told = [
+            warnings(&config).concat(),
+            config.explain(),
+            format!("{config:?}"),
+        ]
+        .concat();
+        assert!(told.contains(name) && !told.contains("hunter2"), "{told}");
+    }
+}
