@@ -12,7 +12,7 @@ use std::{
 };
 
 use tracing::{
-    Level, Metadata,
+    Event, Level, Metadata,
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
     subscriber::Interest,
@@ -22,6 +22,8 @@ use tracing_subscriber::{
     filter::Directive,
     layer::{self, Context},
 };
+
+use crate::bridge::events::capture::formats_well;
 
 /// Crates whose events and spans never reach an exporter, with all their modules.
 const SILENCED_CRATES: &[&str] = &[
@@ -277,10 +279,17 @@ impl<S> layer::Filter<S> for SpanLayerFilter {
         if metadata.is_span() {
             self.0.interest(metadata)
         } else if self.wants_event(metadata) {
-            Interest::always()
+            // Not `always`: where `enabled` is never asked, `Filtered` cannot bear a no of `event_enabled`.
+            Interest::sometimes()
         } else {
             Interest::never()
         }
+    }
+
+    /// The span bridge formats the values of events without a guard, so those that would break it stay away from it.
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        // Asked about every event, also those that were refused before.
+        !self.wants_event(event.metadata()) || formats_well(event)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

@@ -102,10 +102,10 @@ fn disabled_callsites_stay_cheap() {
 #[test]
 fn the_span_bridge_takes_spans_by_filter_and_events_from_warnings_up() {
     let table = [
-        ("off", "aannnnn", LevelFilter::WARN),
-        ("info", "aannnna", LevelFilter::INFO),
-        ("error", "aannnnn", LevelFilter::WARN),
-        ("trace", "aannnna", LevelFilter::TRACE),
+        ("off", "ssnnnnn", LevelFilter::WARN),
+        ("info", "ssnnnna", LevelFilter::INFO),
+        ("error", "ssnnnnn", LevelFilter::WARN),
+        ("trace", "ssnnnna", LevelFilter::TRACE),
     ];
     for (directives, expected, level) in table {
         let filter = Filter::parse(directives).unwrap().exporting();

@@ -9,9 +9,15 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use tracing::field::{Field, Visit};
+use tracing::{
+    Event,
+    field::{Field, Visit},
+};
 
-use super::fields::{Fields, Value};
+use super::{
+    fields::{Fields, Value},
+    scratch::{Nesting, with_scratch},
+};
 
 /// Stands for a value whose formatting panicked.
 pub(crate) const PANICKED: &str = "<panicked>";
@@ -77,6 +83,7 @@ enum Source<'a> {
 pub(crate) struct Capture<'a> {
     fields: &'a mut Fields,
     source: Source<'a>,
+    panicked: bool,
 }
 
 impl<'a> Capture<'a> {
@@ -85,6 +92,7 @@ impl<'a> Capture<'a> {
         Capture {
             fields,
             source: Source::Span,
+            panicked: false,
         }
     }
 
@@ -93,6 +101,7 @@ impl<'a> Capture<'a> {
         Capture {
             fields,
             source: Source::Event { text, from_log },
+            panicked: false,
         }
     }
 
@@ -109,15 +118,18 @@ impl<'a> Capture<'a> {
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
+        let mut whole = true;
         if self.is_message(field) {
             if let Source::Event { text, .. } = &mut self.source {
                 let mut message = std::mem::take(&mut text.spare[0]);
-                contained(&mut message, write);
+                whole = contained(&mut message, write);
                 text.message = Some(message);
             }
         } else if let Some(name) = self.name_of(field) {
-            self.fields.set_text(name, |out| contained(out, write));
+            self.fields
+                .set_text(name, |out| whole = contained(out, write));
         }
+        self.panicked |= !whole;
     }
 
     fn is_message(&self, field: &Field) -> bool {
@@ -162,7 +174,8 @@ impl Visit for Capture<'_> {
             && matches!(field.name(), "error" | "err")
         {
             let mut exception = std::mem::take(&mut text.spare[1]);
-            contained(&mut exception, |out| write!(out, "{value}"));
+            let whole = contained(&mut exception, |out| write!(out, "{value}"));
+            self.panicked |= !whole;
             text.exception = Some(exception);
         }
         self.text(field, |out| write_chain(out, value));
@@ -200,12 +213,30 @@ fn write_chain(out: &mut String, error: &(dyn Error + 'static)) -> fmt::Result {
     Ok(())
 }
 
-/// Appends what `write` writes, or [`PANICKED`]. An error of a `Display` leaves what it wrote before.
-fn contained(out: &mut String, write: impl FnOnce(&mut String) -> fmt::Result) {
+/// Appends what `write` writes, or [`PANICKED`]. An error of a `Display` leaves what it wrote before. False after a
+/// panic.
+fn contained(out: &mut String, write: impl FnOnce(&mut String) -> fmt::Result) -> bool {
     let start = out.len();
     // `out` is only ever appended to, so it is whole whenever the panic comes.
-    if catch_unwind(AssertUnwindSafe(|| write(out))).is_err() {
+    let whole = catch_unwind(AssertUnwindSafe(|| write(out))).is_ok();
+    if !whole {
         out.truncate(start);
         out.push_str(PANICKED);
     }
+    whole
+}
+
+/// Whether the values of `event` can be formatted by code that has no guard of its own: none panics, and none logs,
+/// for what logs while it is formatted may log itself.
+pub(crate) fn formats_well(event: &Event<'_>) -> bool {
+    let Some(_nesting) = Nesting::enter() else {
+        return false;
+    };
+    let entered = Nesting::entered();
+    let whole = with_scratch(|scratch| {
+        let mut capture = Capture::event(&mut scratch.fields, &mut scratch.text, false);
+        event.record(&mut capture);
+        !capture.panicked
+    });
+    whole && entered == Nesting::entered()
 }

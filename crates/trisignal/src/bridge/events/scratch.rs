@@ -13,6 +13,7 @@ const MAX_DEPTH: u32 = 4;
 thread_local! {
     static SPARE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static ENTERED: Cell<u64> = const { Cell::new(0) };
     static IN_CONSOLE: Cell<bool> = const { Cell::new(false) };
     static IN_EXPORT: Cell<bool> = const { Cell::new(false) };
 }
@@ -60,6 +61,7 @@ pub(crate) struct Nesting(());
 impl Nesting {
     /// One level deeper, or nothing when that is too deep: user code that logs itself would go on for ever.
     pub(crate) fn enter() -> Option<Nesting> {
+        ENTERED.set(ENTERED.get().wrapping_add(1));
         DEPTH.with(|depth| {
             let deeper = depth.get() + 1;
             (deeper <= MAX_DEPTH).then(|| {
@@ -67,6 +69,11 @@ impl Nesting {
                 Nesting(())
             })
         })
+    }
+
+    /// How often this thread came here, whether it was let in or not. It tells whether some code logged.
+    pub(crate) fn entered() -> u64 {
+        ENTERED.get()
     }
 }
 
