@@ -145,7 +145,9 @@ impl Receiver {
         deadline: Duration,
         condition: impl FnMut(&Store) -> Option<T>,
     ) -> Result<T, Timeout> {
-        let expired = Expiry(self.runtime.spawn(tokio::time::sleep(deadline)));
+        // Made inside of the task: a timer belongs to the clock of the runtime that makes it.
+        let timer = async move { tokio::time::sleep(deadline).await };
+        let expired = Expiry(self.runtime.spawn(timer));
         self.store().wait_until(expired, condition).await
     }
 

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::metrics::v1::{
-    self as proto, exemplar, exponential_histogram_data_point::Buckets, metric::Data,
-    number_data_point,
-};
+use opentelemetry_proto::tonic::metrics::v1::Metric as ProtoMetric;
 
-use super::{Attributes, Malformed, Resource, Scope, Value, hex_id};
+use super::points::kind_and_points;
+use super::{Attributes, Malformed, Resource, Scope, Value};
 
 /// One metric as one request carried it; the same metric comes again with every export.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +38,7 @@ impl Metric {
     }
 
     pub(crate) fn from_proto(
-        metric: proto::Metric,
+        metric: ProtoMetric,
         resource: &Arc<Resource>,
         scope: &Arc<Scope>,
     ) -> Result<Self, Malformed> {
@@ -98,7 +96,7 @@ pub enum Temporality {
 }
 
 impl Temporality {
-    fn from_proto(temporality: i32) -> Self {
+    pub(super) fn from_proto(temporality: i32) -> Self {
         match temporality {
             1 => Self::Delta,
             2 => Self::Cumulative,
@@ -234,149 +232,4 @@ pub struct Exemplar {
     pub span_id: String,
     /// Attributes that the data point does not have.
     pub attributes: Attributes,
-}
-
-type Points = Result<Vec<DataPoint>, Malformed>;
-
-fn kind_and_points(data: Option<Data>) -> Result<(MetricKind, Vec<DataPoint>), Malformed> {
-    Ok(match data {
-        None => (MetricKind::Empty, Vec::new()),
-        Some(Data::Gauge(gauge)) => (
-            MetricKind::Gauge,
-            gauge
-                .data_points
-                .into_iter()
-                .map(number)
-                .collect::<Points>()?,
-        ),
-        Some(Data::Sum(sum)) => {
-            let kind = MetricKind::Sum {
-                monotonic: sum.is_monotonic,
-                temporality: Temporality::from_proto(sum.aggregation_temporality),
-            };
-            (
-                kind,
-                sum.data_points
-                    .into_iter()
-                    .map(number)
-                    .collect::<Points>()?,
-            )
-        }
-        Some(Data::Histogram(histogram)) => {
-            let temporality = Temporality::from_proto(histogram.aggregation_temporality);
-            let points = histogram
-                .data_points
-                .into_iter()
-                .map(explicit)
-                .collect::<Points>()?;
-            (MetricKind::Histogram { temporality }, points)
-        }
-        Some(Data::ExponentialHistogram(histogram)) => {
-            let temporality = Temporality::from_proto(histogram.aggregation_temporality);
-            let points = histogram
-                .data_points
-                .into_iter()
-                .map(exponential)
-                .collect::<Points>()?;
-            (MetricKind::ExponentialHistogram { temporality }, points)
-        }
-        Some(Data::Summary(summary)) => (
-            MetricKind::Summary,
-            summary.data_points.into_iter().map(quantiles).collect(),
-        ),
-    })
-}
-
-fn number(point: proto::NumberDataPoint) -> Result<DataPoint, Malformed> {
-    Ok(DataPoint {
-        attributes: Attributes::from_proto(point.attributes),
-        start_unix_nano: point.start_time_unix_nano,
-        time_unix_nano: point.time_unix_nano,
-        flags: point.flags,
-        value: match point.value {
-            None => PointValue::Empty,
-            Some(number_data_point::Value::AsInt(value)) => PointValue::Int(value),
-            Some(number_data_point::Value::AsDouble(value)) => PointValue::Double(value),
-        },
-        exemplars: exemplars(point.exemplars)?,
-    })
-}
-
-fn explicit(point: proto::HistogramDataPoint) -> Result<DataPoint, Malformed> {
-    Ok(DataPoint {
-        attributes: Attributes::from_proto(point.attributes),
-        start_unix_nano: point.start_time_unix_nano,
-        time_unix_nano: point.time_unix_nano,
-        flags: point.flags,
-        value: PointValue::Histogram {
-            count: point.count,
-            sum: point.sum,
-            min: point.min,
-            max: point.max,
-            bounds: point.explicit_bounds,
-            buckets: point.bucket_counts,
-        },
-        exemplars: exemplars(point.exemplars)?,
-    })
-}
-
-fn exponential(point: proto::ExponentialHistogramDataPoint) -> Result<DataPoint, Malformed> {
-    let side = |buckets: Option<Buckets>| {
-        let buckets = buckets.unwrap_or_default();
-        (buckets.offset, buckets.bucket_counts)
-    };
-    Ok(DataPoint {
-        attributes: Attributes::from_proto(point.attributes),
-        start_unix_nano: point.start_time_unix_nano,
-        time_unix_nano: point.time_unix_nano,
-        flags: point.flags,
-        value: PointValue::ExponentialHistogram {
-            count: point.count,
-            sum: point.sum,
-            min: point.min,
-            max: point.max,
-            scale: point.scale,
-            zero_count: point.zero_count,
-            positive: side(point.positive),
-            negative: side(point.negative),
-        },
-        exemplars: exemplars(point.exemplars)?,
-    })
-}
-
-fn quantiles(point: proto::SummaryDataPoint) -> DataPoint {
-    DataPoint {
-        attributes: Attributes::from_proto(point.attributes),
-        start_unix_nano: point.start_time_unix_nano,
-        time_unix_nano: point.time_unix_nano,
-        flags: point.flags,
-        value: PointValue::Summary {
-            count: point.count,
-            sum: point.sum,
-            quantiles: point
-                .quantile_values
-                .into_iter()
-                .map(|pair| (pair.quantile, pair.value))
-                .collect(),
-        },
-        exemplars: Vec::new(),
-    }
-}
-
-fn exemplars(list: Vec<proto::Exemplar>) -> Result<Vec<Exemplar>, Malformed> {
-    list.into_iter()
-        .map(|exemplar| {
-            Ok(Exemplar {
-                time_unix_nano: exemplar.time_unix_nano,
-                value: match exemplar.value {
-                    Some(exemplar::Value::AsDouble(value)) => value,
-                    Some(exemplar::Value::AsInt(value)) => value as f64,
-                    None => f64::NAN,
-                },
-                trace_id: hex_id(&exemplar.trace_id, 16, "trace ID of an exemplar")?,
-                span_id: hex_id(&exemplar.span_id, 8, "span ID of an exemplar")?,
-                attributes: Attributes::from_proto(exemplar.filtered_attributes),
-            })
-        })
-        .collect()
 }

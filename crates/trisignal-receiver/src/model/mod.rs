@@ -7,6 +7,7 @@ mod batch;
 mod log;
 mod metric;
 mod origin;
+mod points;
 mod span;
 mod value;
 

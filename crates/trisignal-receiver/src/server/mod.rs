@@ -41,6 +41,9 @@ pub(crate) enum Command {
     Stop,
 }
 
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
 /// Which protocol a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -121,7 +124,8 @@ impl Port {
             return Ok(());
         };
         let socket = socket.take().map_or_else(|| reserve(self.addr), Ok)?;
-        self.state = listening(self.kind, socket.listen(1024)?, shared);
+        socket.set_reuseaddr(true)?;
+        self.state = listening(self.kind, socket.listen(BACKLOG)?, shared);
         Ok(())
     }
 
@@ -151,6 +155,8 @@ fn reserve(addr: SocketAddr) -> io::Result<TcpSocket> {
     // Connections that were just closed still hold the address for a while.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
+    // Two sockets that both allow it may share an address: from now on this one does not.
+    socket.set_reuseaddr(false)?;
     Ok(socket)
 }
 
