@@ -1,10 +1,4 @@
 //! The stack by itself, fed by hand: what the end-to-end tests of the services stand on.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    missing_docs,
-    reason = "a test may fail by panic"
-)]
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,13 @@
+//! End to end on real parts: the demo's two services, the real Collector, Jaeger, and Tempo and Prometheus where
+//! they are.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test may fail by panic"
+)]
+
+mod backends;
+mod by_hand;
+mod outage;
+mod trace;
