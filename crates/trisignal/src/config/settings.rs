@@ -1,4 +1,4 @@
-//! What the builder was told: the input of [`resolve`](super::resolve) next to the environment.
+//! What the builder was told: the input of [`resolve`](super::resolve()) next to the environment.
 
 use std::borrow::Cow;
 use std::fmt;
