@@ -17,54 +17,64 @@ enum Verdict {
     DidNotRun(String),
 }
 
+/// A name, and the work.
+type Step = (&'static str, fn() -> Verdict);
+
 struct Done {
     step: &'static str,
     verdict: Verdict,
     took: Duration,
 }
 
-/// Runs every step, prints a line for each, and says last what did not run.
+/// The order is that of cost: what fails at once comes first.
+const STEPS: &[Step] = &[
+    ("lock-file", || verdict(lock_file())),
+    ("formatting", || {
+        verdict(cargo_step(&["fmt", "--all", "--check"]))
+    }),
+    ("tidy", || verdict(tidy::run())),
+    ("clippy", || verdict(clippy())),
+    ("features", || verdict(features())),
+    ("tests", || verdict(tests())),
+    ("documentation", || verdict(documentation())),
+    ("demo", || {
+        verdict(cargo_step(&["run", "--package=checkout", "--", "--once"]))
+    }),
+    ("configuration-files", configuration_files),
+    ("end-to-end", || with_backends(end_to_end)),
+];
+
+/// Runs every step, or those that are named, prints a line for each, and says last what did not run.
 ///
 /// # Errors
 ///
-/// When a step failed; with `CI` set also when one did not run.
-pub(crate) fn run() -> Result {
+/// When a step failed or a name is unknown; with `CI` set also when a step did not run.
+pub(crate) fn run(names: &[&str]) -> Result {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| STEPS.iter().all(|(step, _)| step != *name))
+    {
+        let known: Vec<&str> = STEPS.iter().map(|(step, _)| *step).collect();
+        return Err(format!("no step {unknown}; there are: {}", known.join(", ")).into());
+    }
     let mut done = Vec::new();
-    let mut step = |name, work: &mut dyn FnMut() -> Verdict| {
-        println!("\n== {name}");
+    for (step, work) in STEPS {
+        if !names.is_empty() && !names.contains(step) {
+            continue;
+        }
+        println!("\n== {step}");
         let start = Instant::now();
         let verdict = work();
         if let Verdict::Failed(error) = &verdict {
-            println!("== {name} failed: {error}");
+            println!("== {step} failed: {error}");
         }
+        let took = start.elapsed();
         done.push(Done {
-            step: name,
+            step,
             verdict,
-            took: start.elapsed(),
+            took,
         });
-    };
-
-    step("lock file", &mut || verdict(lock_file()));
-    step("formatting", &mut || {
-        verdict(cargo_step(&["fmt", "--all", "--check"]))
-    });
-    step("tidy", &mut || verdict(tidy::run()));
-    step("clippy", &mut || verdict(clippy()));
-    step("features", &mut || verdict(features()));
-    step("tests", &mut || verdict(tests()));
-    step("documentation", &mut || verdict(documentation()));
-    step("demo", &mut || {
-        verdict(cargo_step(&["run", "--package=checkout", "--", "--once"]))
-    });
-    let mut backends = Err(String::new());
-    step("backends", &mut || {
-        backends = stack::backends().map_err(|error| error.to_string());
-        needs_backends(&backends, |_| Ok(()))
-    });
-    step("configuration files", &mut || {
-        needs_backends(&backends, configs::check)
-    });
-    step("end-to-end", &mut || needs_backends(&backends, end_to_end));
+    }
     summary(&done, variable("CI").is_some())
 }
 
@@ -75,15 +85,20 @@ fn verdict(outcome: Result) -> Verdict {
     }
 }
 
-/// Runs the work if the backends are there. A machine without Go has none, and that is no failure by itself.
-fn needs_backends(
-    backends: &std::result::Result<Backends, String>,
-    work: impl FnOnce(&Backends) -> Result,
-) -> Verdict {
-    match backends {
-        Ok(backends) => verdict(work(backends)),
-        Err(error) if stack::can_build() => Verdict::Failed(error.clone()),
-        Err(error) => Verdict::DidNotRun(error.clone()),
+/// Finds or builds the backends and runs the work. A machine without Go has none, and that is no failure by itself.
+fn with_backends(work: fn(&Backends) -> Result) -> Verdict {
+    match stack::backends() {
+        Ok(backends) => verdict(work(&backends)),
+        Err(error) if stack::can_build() => Verdict::Failed(error.to_string()),
+        Err(error) => Verdict::DidNotRun(error.to_string()),
+    }
+}
+
+/// What needs no backend is checked on every machine.
+fn configuration_files() -> Verdict {
+    match configs::check_prometheus() {
+        Ok(()) => with_backends(configs::check),
+        failed => verdict(failed),
     }
 }
 
@@ -167,7 +182,7 @@ fn summary(done: &[Done], strict: bool) -> Result {
             Verdict::DidNotRun(why) => missing = Some(why),
         }
     }
-    let ending = ending(&failed, missing.map(String::as_str), strict);
+    let ending = ending(done.len(), &failed, missing.map(String::as_str), strict);
     match &ending {
         Ok(line) => println!("{line}"),
         Err(line) => return Err(line.clone().into()),
@@ -177,6 +192,7 @@ fn summary(done: &[Done], strict: bool) -> Result {
 
 /// The last line of a run, as an error where the run must not count as good.
 fn ending(
+    steps: usize,
     failed: &[&str],
     missing: Option<&str>,
     strict: bool,
@@ -186,7 +202,7 @@ fn ending(
         format!("the end-to-end part did not run: {why}")
     });
     match (failed, not_run) {
-        ([], None) => Ok("everything passed".to_owned()),
+        ([], None) => Ok(format!("all {steps} steps passed")),
         ([], Some(not_run)) if strict => Err(format!("CI is set and {not_run}")),
         ([], Some(not_run)) => Ok(format!("everything else passed, but {not_run}")),
         (failed, None) => Err(format!("failed: {}", failed.join(", "))),
@@ -201,12 +217,15 @@ mod tests {
     #[test]
     fn a_part_that_did_not_run_is_said_last_and_fails_in_ci() {
         let no_go = Some("no `go` on the PATH\nmore");
-        assert_eq!(ending(&[], None, true), Ok("everything passed".to_owned()));
-        let local = ending(&[], no_go, false);
+        assert_eq!(
+            ending(9, &[], None, true),
+            Ok("all 9 steps passed".to_owned())
+        );
+        let local = ending(9, &[], no_go, false);
         assert!(local.is_ok_and(|line| line.ends_with("did not run: no `go` on the PATH")));
-        assert!(ending(&[], no_go, true).is_err());
-        assert!(ending(&["clippy"], None, false).is_err());
-        let both = ending(&["clippy"], no_go, false);
+        assert!(ending(9, &[], no_go, true).is_err());
+        assert!(ending(9, &["clippy"], None, false).is_err());
+        let both = ending(9, &["clippy"], no_go, false);
         assert!(both.is_err_and(|line| line.contains("clippy") && line.contains("did not run")));
     }
 }

@@ -12,7 +12,7 @@ mod tidy;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask ci                      everything that a change must pass; `tests/` and `.ci/run` call it
+cargo xtask ci [STEP…]              everything that a change must pass, or only these steps of it
 cargo xtask tidy                    the rules of the house: walls between crates, budgets, module docs
 cargo xtask stack build             build the Collector and Jaeger from Go modules into the cache
 cargo xtask stack up|status|down    run Collector, Jaeger, Tempo and Prometheus here, without Docker
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
-        ["ci"] => ci::run(),
+        ["ci", steps @ ..] => ci::run(steps),
         ["tidy"] => tidy::run(),
         ["stack", "build"] => stack::build(),
         ["stack", "up"] => stack::up(),

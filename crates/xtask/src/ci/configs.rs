@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::run::{Result, on_path, root, stream, target_dir};
 use crate::stack::{Backends, OVERLAYS, stage_prometheus};
 
-/// Validates everything for which there is a program.
+/// Validates what the backends read.
 ///
 /// # Errors
 ///
@@ -28,9 +28,28 @@ pub(crate) fn check(backends: &Backends) -> Result {
         )?,
         None => println!("TEMPO_BIN is not set: tempo.yaml was not shown to Tempo"),
     }
-    match on_path("promtool") {
-        Some(promtool) => promtool_check(&promtool)?,
-        None => println!("no promtool on the PATH: prometheus.yml was not shown to it"),
+    Ok(())
+}
+
+/// Shows Prometheus' configuration to promtool, with the targets of Docker and of native programs.
+///
+/// # Errors
+///
+/// When promtool refuses it.
+pub(crate) fn check_prometheus() -> Result {
+    let Some(promtool) = on_path("promtool") else {
+        println!("no promtool on the PATH: prometheus.yml was not shown to it");
+        return Ok(());
+    };
+    for targets in ["targets.native.yml", "targets.compose.yml"] {
+        let home = target_dir().join("stack/check").join(targets);
+        stage_prometheus(&home, targets)?;
+        let mut command = Command::new(&promtool);
+        stream(
+            command
+                .current_dir(&home)
+                .args(["check", "config", "prometheus.yml"]),
+        )?;
     }
     Ok(())
 }
@@ -58,18 +77,4 @@ fn validate(program: &Path, dir: &Path, base: &str, overlays: &[&str]) -> Result
             .map(|file| format!("--config=file:{file}")),
     );
     stream(&mut command)
-}
-
-fn promtool_check(promtool: &Path) -> Result {
-    for targets in ["targets.native.yml", "targets.compose.yml"] {
-        let home = target_dir().join("stack/check").join(targets);
-        stage_prometheus(&home, targets)?;
-        let mut command = Command::new(promtool);
-        stream(
-            command
-                .current_dir(&home)
-                .args(["check", "config", "prometheus.yml"]),
-        )?;
-    }
-    Ok(())
 }
