@@ -1,10 +1,13 @@
-//! The correlation ID: one string that ties together the spans, logs, answers and outgoing calls of one piece of work.
+//! The correlation ID: one string that ties together the spans, logs, answers and outgoing calls of
+//! one piece of work.
 //!
-//! It is taken from the header [`CORRELATION_HEADER`], else from [`REQUEST_ID_HEADER`] (the list is configurable on the server
-//! layer), else from the baggage member [`BAGGAGE_KEY`], else it is the trace ID. It lives in the OpenTelemetry context as baggage, so
-//! that it crosses process borders with the trace, and survives where a consumer starts a trace of its own.
+//! It is taken from the header [`CORRELATION_HEADER`], else from [`REQUEST_ID_HEADER`] (the list is
+//! configurable on the server layer), else from the baggage member [`BAGGAGE_KEY`], else it is the
+//! trace ID. It lives in the OpenTelemetry context as baggage, so that it crosses process borders
+//! with the trace, and survives where a consumer starts a trace of its own.
 //!
-//! [`CorrelationId::from_context`] is the only place of that rule: whatever stamps an ID on a span, a log record or a call asks it.
+//! [`CorrelationId::from_context`] is the only place of that rule: whatever stamps an ID on a span,
+//! a log record or a call asks it.
 //!
 //! ```
 //! use opentelemetry::Context;
@@ -33,7 +36,8 @@ pub static CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlati
 /// `x-request-id`: read when [`CORRELATION_HEADER`] is absent or ill-formed. Never written.
 pub static REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The baggage member that carries the ID, and the attribute of spans and log records that shows it.
+/// The baggage member that carries the ID, and the attribute of spans and log records that shows
+/// it.
 pub const BAGGAGE_KEY: &str = "correlation.id";
 
 /// The longest ID that is well-formed, in bytes.
@@ -41,8 +45,8 @@ pub const MAX_LEN: usize = 128;
 
 /// A well-formed correlation ID: 1 to [`MAX_LEN`] characters of `[A-Za-z0-9._:/+=@-]`.
 ///
-/// No ID holds a character that could end a line, a header or a field of a log, so it can be printed as it is. A clone
-/// allocates nothing.
+/// No ID holds a character that could end a line, a header or a field of a log, so it can be
+/// printed as it is. A clone allocates nothing.
 #[derive(Clone)]
 pub struct CorrelationId(Repr);
 
@@ -50,7 +54,8 @@ pub struct CorrelationId(Repr);
 enum Repr {
     /// Always made from an `Arc<str>`, or cloned from baggage.
     Text(StringValue),
-    /// The hex digits of a trace ID: the usual case, on the path of every span and log record, so without an allocation.
+    /// The hex digits of a trace ID: the usual case, on the path of every span and log record, so
+    /// without an allocation.
     Trace([u8; 32]),
 }
 
@@ -59,14 +64,15 @@ impl CorrelationId {
     ///
     /// # Errors
     ///
-    /// When the text is empty, too long or holds a character that is not allowed. The error never repeats the text.
+    /// When the text is empty, too long or holds a character that is not allowed. The error never
+    /// repeats the text.
     pub fn parse(text: &str) -> Result<Self, InvalidCorrelationId> {
         check(text.as_bytes())?;
         Ok(Self(Repr::Text(Arc::<str>::from(text).into())))
     }
 
-    /// The ID of what happens in `cx`: its baggage member [`BAGGAGE_KEY`] when that is well-formed, else the trace ID of its
-    /// span, else none.
+    /// The ID of what happens in `cx`: its baggage member [`BAGGAGE_KEY`] when that is well-formed,
+    /// else the trace ID of its span, else none.
     pub fn from_context(cx: &Context) -> Option<Self> {
         Self::from_baggage(cx.baggage()).or_else(|| {
             if !cx.has_active_span() {
@@ -86,8 +92,9 @@ impl CorrelationId {
     pub fn generate() -> Self {
         let mut digits = [0; 32];
         for half in digits.chunks_exact_mut(16) {
-            // The keys of the standard hash maps come from the operating system and differ at each call. That is random enough
-            // for an identifier that is no secret, and costs no dependency.
+            // The keys of the standard hash maps come from the operating system and differ at each
+            // call. That is random enough for an identifier that is no secret, and costs no
+            // dependency.
             let random = RandomState::new().hash_one(half.len());
             write_hex(&random.to_be_bytes(), half);
         }

@@ -1,8 +1,9 @@
 //! Instruments of the global meter that follow the provider when it is installed late or replaced.
 //!
-//! An instrument made from the global meter before a provider is installed stays a no-op for ever. Here the provider is
-//! looked at on each use (one read lock and one pointer comparison) and the instruments are made anew when it is another one,
-//! so a layer or a static that is older than the set-up of telemetry works as soon as that is done.
+//! An instrument made from the global meter before a provider is installed stays a no-op for ever.
+//! Here the provider is looked at on each use (one read lock and one pointer comparison) and the
+//! instruments are made anew when it is another one, so a layer or a static that is older than the
+//! set-up of telemetry works as soon as that is done.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -43,7 +44,8 @@ impl<T> Rebinding<T> {
         {
             return Arc::clone(&bound.instruments);
         }
-        // Made outside the lock: a provider is foreign code. Two threads may both do it, and both results are good.
+        // Made outside the lock: a provider is foreign code. Two threads may both do it, and both
+        // results are good.
         let instruments = Arc::new((self.make)(&provider.meter(SCOPE)));
         let bound = Bound {
             provider,
@@ -60,7 +62,7 @@ impl<T> Rebinding<T> {
     }
 }
 
-/// Counts propagation headers, or parts of them, that were not taken.
+/// Counts propagation headers that were not taken, or not sent, as a whole.
 pub(crate) static PROPAGATION_REJECTED: Rebinding<Counter<u64>> =
     Rebinding::new(propagation_rejected);
 
@@ -77,6 +79,6 @@ fn propagation_rejected(meter: &Meter) -> Counter<u64> {
     meter
         .u64_counter("trisignal.propagation.rejected")
         .with_unit("{header}")
-        .with_description("Trace context and baggage headers, or members of them, that were not well-formed or over a limit")
+        .with_description("Trace context and baggage headers that were ill-formed or over a limit")
         .build()
 }

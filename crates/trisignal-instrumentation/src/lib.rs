@@ -1,4 +1,60 @@
-//! (being written)
+//! Context, correlation, spans and metrics for HTTP services and clients: what a library may depend
+//! on.
+//!
+//! There is no SDK and no exporter here. Spans are plain `tracing` spans, metrics and context are
+//! those of the OpenTelemetry API. In a program that sets telemetry up (with `trisignal::init`,
+//! say) all of it is exported; in one that does not, it costs next to nothing.
+//!
+//! # A server
+//!
+//! [`http::ServerLayer`] goes around any tower service over `http` requests. Each request gets a
+//! span with the stable HTTP names, is measured, goes on in the caller's trace, and has a
+//! correlation ID, which is answered in `x-correlation-id`.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http::{Request, Response};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use trisignal_instrumentation::correlation::CorrelationId;
+//! use trisignal_instrumentation::http::ServerLayer;
+//!
+//! async fn pay(_: Request<String>) -> Result<Response<String>, Infallible> {
+//!     // Inside, everything is plain `tracing`; the ID is there for what needs to show it.
+//!     tracing::info!("paying");
+//!     Ok(Response::new(CorrelationId::current().unwrap().to_string()))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let service = ServerLayer::new().route(|_| Some("/pay".to_owned())).layer(service_fn(pay));
+//!
+//! let request = Request::post("/pay").header("x-request-id", "order-4711").body(String::new()).unwrap();
+//! let response = service.oneshot(request).await.unwrap();
+//! assert_eq!(response.headers()["x-correlation-id"], "order-4711");
+//! # }
+//! ```
+//!
+//! For axum, with the feature `axum`, the routes are known:
+//! `Router::new().route(…).layer(ServerLayer::axum())`.
+//!
+//! # A client
+//!
+//! [`http::ClientLayer`] does the same for what goes out, over `http` requests and, with the
+//! feature `reqwest`, over those of `reqwest`. `http::client(reqwest::Client::new())` is a client
+//! that feels like `reqwest`'s own.
+//!
+//! # Other ways of transport
+//!
+//! [`correlation`] and [`propagation`] are the parts to carry context over anything that has
+//! headers; [`context`] is the one seam to whatever turns `tracing` spans into OpenTelemetry's.
+//!
+//! # Features
+//!
+//! | feature | adds | crates |
+//! |---|---|---|
+//! | – | everything but the below | about 20 |
+//! | `axum` | `http::ServerLayer::axum()` | axum's |
+//! | `reqwest` | `http::client()`, `http::Client`, and `reqwest` requests under `http::ClientLayer` | reqwest's |
 
 pub mod context;
 pub mod correlation;

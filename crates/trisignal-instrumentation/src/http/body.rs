@@ -1,5 +1,6 @@
 //! The response body that tells its exchange when it has ended.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,11 +15,13 @@ use super::exchange::{Exchange, within};
 use super::semconv;
 
 pin_project! {
-    /// A response body with its span: what produces the body runs inside the span, which ends with the body.
+    /// A response body with its span: what produces the body runs inside the span, which ends with
+    /// the body.
     ///
-    /// Frames, trailers, errors, size hint and end of stream are those of the inner body. The exchange is complete when the body says
-    /// that it has ended, when its trailers have passed, or when as many bytes have passed as were announced, because a server
-    /// need not ask again then. Dropped before that it is given up.
+    /// Frames, trailers, errors, size hint and end of stream are those of the inner body. The
+    /// exchange is complete when the body says that it has ended, when its trailers have passed, or
+    /// when as many bytes have passed as were announced, because a server need not ask again then.
+    /// Dropped before that it is given up.
     pub struct ResponseBody<B> {
         // An option so that it can be dropped inside the span.
         #[pin]
@@ -95,6 +98,12 @@ impl<B: Body> Body for ResponseBody<B> {
         self.inner
             .as_ref()
             .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl<B: fmt::Debug> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ResponseBody").field(&self.inner).finish()
     }
 }
 

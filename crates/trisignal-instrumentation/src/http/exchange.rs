@@ -1,8 +1,9 @@
 //! One request with its response, from the call of the service to the end of the response body.
 //!
-//! All that has to be said at the end is said in one place, the drop of the [`Exchange`]: so it is said exactly once, however the
-//! exchange ends. Whoever holds it only notes how: [`complete`](Exchange::complete), [`fail`](Exchange::fail), or nothing, which
-//! means that somebody lost interest.
+//! All that has to be said at the end is said in one place, the drop of the [`Exchange`]: so it is
+//! said exactly once, however the exchange ends. Whoever holds it only notes how:
+//! [`complete`](Exchange::complete), [`fail`](Exchange::fail), or nothing, which means that
+//! somebody lost interest.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -101,7 +102,8 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let error_type = self.error_type();
         let mut attributes = std::mem::take(&mut self.attributes);
-        // Inside the span: a bridge takes the last exit as the end of the span, and exemplars point to the current one.
+        // Inside the span: a bridge takes the last exit as the end of the span, and exemplars point
+        // to the current one.
         let _scope = self.enter();
         if let Some(status) = self.status {
             attributes.push(KeyValue::new(
@@ -126,15 +128,16 @@ pub(super) struct Scope<'a> {
     _context: Option<ContextGuard>,
 }
 
-/// Runs `work`, which is foreign code, inside the exchange of `slot`. When it panics the exchange ends with the error `panic`, and the
-/// panic goes on.
+/// Runs `work`, which is foreign code, inside the exchange of `slot`. When it panics the exchange
+/// ends with the error `panic`, and the panic goes on.
 pub(super) fn within<T>(slot: &mut Option<Exchange>, work: impl FnOnce() -> T) -> T {
     let on_panic = OnPanic(slot);
     let result = {
         let _scope = on_panic.0.as_ref().map(Exchange::enter);
         work()
     };
-    // Asking for the thread's panics instead would be wrong in a service that is polled by a destructor during another panic.
+    // Asking for the thread's panics instead would be wrong in a service that is polled by a
+    // destructor during another panic.
     std::mem::forget(on_panic);
     result
 }

@@ -58,7 +58,8 @@ impl ClientInstruments {
     }
 }
 
-/// One request in `http.server.active_requests`, taken out again when it is dropped, in whatever way that comes about.
+/// One request in `http.server.active_requests`, taken out again when it is dropped, in whatever
+/// way that comes about.
 pub(super) struct Active {
     instruments: Arc<ServerInstruments>,
     attributes: [KeyValue; 2],

@@ -2,18 +2,20 @@
 //!
 //! | | server | client |
 //! |---|---|---|
-//! | layer | [`ServerLayer`] | [`ClientLayer`], or [`client`](fn@client) for `reqwest` |
+//! | layer | [`ServerLayer`] | [`ClientLayer`], or `client()` for `reqwest` |
 //! | span | `{method} {route}`, kind server | `{method}`, kind client |
 //! | metrics | `http.server.request.duration`, `http.server.active_requests` | `http.client.request.duration` |
 //! | parent | the trace of the caller | the span around the call |
-//! | correlation ID | taken, else made; answered in `x-correlation-id` | sent as `x-correlation-id` and as baggage |
+//! | correlation | taken, else made; answered in `x-correlation-id` | sent as that and in baggage |
 //!
-//! Names follow the stable HTTP semantic conventions. Spans are `tracing` spans of level `INFO` and target `trisignal::http`, so a filter
-//! can tell them from others. Userinfo in URLs and the values of known secret query parameters are redacted.
+//! Names follow the stable HTTP semantic conventions. Spans are `tracing` spans of level `INFO` and
+//! target `trisignal::http`, so a filter can tell them from others. Userinfo in URLs and the values
+//! of known secret query parameters are redacted.
 //!
 //! # How an exchange ends
 //!
-//! The span lives until the response body has ended; the duration in the metric is that of the span.
+//! The span lives until the response body has ended; the duration in the metric is that of the
+//! span.
 //!
 //! | end | span status | `error.type` |
 //! |---|---|---|
@@ -25,9 +27,11 @@
 //! | peer gone: future or body dropped early, on a server | error | `cancelled` |
 //! | caller lost interest: the same, on a client | unset | – |
 //!
-//! The conventions have no word for a request that the peer cancelled on a server; `cancelled` is ours.
+//! The conventions have no word for a request that the peer cancelled on a server; `cancelled` is
+//! ours.
 //!
-//! Where telemetry is suppressed in the current context, as on an exporter's own thread, the layers pass everything through.
+//! Where telemetry is suppressed in the current context, as on an exporter's own thread, the layers
+//! pass everything through.
 
 mod body;
 mod client;

@@ -1,4 +1,5 @@
-//! What the HTTP semantic conventions say about values: methods, versions, hosts, errors, and what is to be redacted.
+//! What the HTTP semantic conventions say about values: methods, versions, hosts, errors, and what
+//! is to be redacted.
 
 use std::any::type_name;
 use std::borrow::Cow;
@@ -10,7 +11,8 @@ pub(super) const OTHER: &str = "_OTHER";
 
 const REDACTED: &str = "REDACTED";
 
-/// The query parameters that hold a signature or a credential by the conventions' list; the case counts.
+/// The query parameters that hold a signature or a credential by the conventions' list; the case
+/// counts.
 const SENSITIVE: [&str; 5] = [
     "X-Amz-Signature",
     "X-Amz-Credential",
@@ -74,7 +76,8 @@ pub(super) fn error_type<E: ?Sized>() -> &'static str {
     if name.contains("dyn ") { OTHER } else { name }
 }
 
-/// Host and port of an authority, or of a `Host` header, without userinfo and without the brackets of an IPv6 address.
+/// Host and port of an authority, or of a `Host` header, without userinfo and without the brackets
+/// of an IPv6 address.
 pub(super) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
     let authority = authority
         .rsplit_once('@')

@@ -1,8 +1,9 @@
 //! W3C Baggage: `key=value;property;property=value,…` over any number of headers.
 //!
-//! Keys are tokens and are not decoded. Values are percent-decoded text and may hold `=`. Properties are kept as they came: decoding
-//! them would let an encoded comma become a member. Both ways take at most 64 members and 8192 bytes, whole members only. An
-//! ill-formed member is dropped alone.
+//! Keys are tokens and are not decoded. Values are percent-decoded text and may hold `=`.
+//! Properties are kept as they came: decoding them would let an encoded comma become a member. Both
+//! ways take at most 64 members and 8192 bytes, whole members only. An ill-formed member is dropped
+//! alone.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -63,28 +64,33 @@ impl TextMapPropagator for BaggagePropagator {
 fn parse(headers: &[&str]) -> Baggage {
     let mut baggage = Baggage::new();
     let mut bytes = 0;
+    // Counted once for all: a header of 4,000 broken members must not cost 4,000 counts.
+    let mut is_whole = true;
     for member in headers.iter().flat_map(|header| header.split(',')) {
         // The separating comma counts, so any number of empty headers ends as well.
         bytes += member.len() + 1;
         if bytes > MAX_BYTES + 1 {
-            count_rejected(HEADER);
+            is_whole = false;
             break;
         }
         let member = trim(member);
         if member.is_empty() {
             continue;
         }
-        let Some((key, value, properties)) = parse_member(member) else {
-            count_rejected(HEADER);
-            continue;
-        };
-        if baggage.len() == MAX_MEMBERS && baggage.get(key).is_none() {
-            count_rejected(HEADER);
-            break;
+        match parse_member(member) {
+            Some((key, value, properties))
+                if baggage.len() < MAX_MEMBERS || baggage.get(key).is_some() =>
+            {
+                // Shared text, so that reading the correlation ID from the context later on costs
+                // no copy.
+                let value: StringValue = Arc::<str>::from(value).into();
+                baggage.insert_with_metadata(key.to_owned(), value, properties);
+            }
+            _ => is_whole = false,
         }
-        // Shared text, so that reading the correlation ID from the context later on costs no copy.
-        let value: StringValue = Arc::<str>::from(value).into();
-        baggage.insert_with_metadata(key.to_owned(), value, properties);
+    }
+    if !is_whole {
+        count_rejected(HEADER);
     }
     baggage
 }
@@ -100,10 +106,12 @@ fn parse_member(member: &str) -> Option<(&str, Cow<'_, str>, &str)> {
 
 fn write(baggage: &Baggage) -> Option<String> {
     let mut members: Vec<_> = baggage.iter().collect();
-    // In the order of the keys, so that equal baggage makes equal headers; the correlation ID first, so that a limit never costs it.
+    // In the order of the keys, so that equal baggage makes equal headers; the correlation ID
+    // first, so that a limit never costs it.
     members.sort_unstable_by_key(|(key, _)| (key.as_str() != BAGGAGE_KEY, key.as_str()));
     let mut header = String::new();
-    let mut count = 0;
+    let mut left = MAX_MEMBERS;
+    let mut is_whole = true;
     for (key, (value, properties)) in members {
         let start = header.len();
         if start != 0 {
@@ -120,17 +128,22 @@ fn write(baggage: &Baggage) -> Option<String> {
             header.push(';');
             encode(properties.as_str(), is_property_octet, &mut header);
         }
-        if !is_token(key.as_str()) || header.len() > MAX_BYTES || count == MAX_MEMBERS {
-            header.truncate(start);
-            count_rejected(HEADER);
+        if is_token(key.as_str()) && header.len() <= MAX_BYTES && left > 0 {
+            left -= 1;
         } else {
-            count += 1;
+            // It goes as a whole, and a shorter one may still have room.
+            header.truncate(start);
+            is_whole = false;
         }
+    }
+    if !is_whole {
+        count_rejected(HEADER);
     }
     (!header.is_empty()).then_some(header)
 }
 
-/// Percent-decodes `value`. A `%` without two hex digits stands for itself, and what is no UTF-8 becomes U+FFFD.
+/// Percent-decodes `value`. A `%` without two hex digits stands for itself, and what is no UTF-8
+/// becomes U+FFFD.
 fn decode(value: &str) -> Cow<'_, str> {
     if !value.contains('%') {
         return Cow::Borrowed(value);

@@ -5,8 +5,8 @@ use opentelemetry::propagation::{Extractor, Injector};
 
 use super::trace_context::{TRACEPARENT, TRACESTATE};
 
-/// Stands for a header value that is no visible ASCII. No grammar of a propagator has this character, so such a header is
-/// refused where it would be missing or cut otherwise.
+/// Stands for a header value that is no visible ASCII. No grammar of a propagator has this
+/// character, so such a header is refused where it would be missing or cut otherwise.
 const NO_TEXT: &str = "\u{fffd}";
 
 /// Reads a header map, several values of one name included.
@@ -30,8 +30,9 @@ impl Extractor for HeaderExtractor<'_> {
 
 /// Writes into a header map, in place of all values that a name had.
 ///
-/// A new `traceparent` takes the old `tracestate` away: a request that was made from the headers of another would otherwise carry the
-/// state of a trace it does not belong to. What is no valid header is left out.
+/// A new `traceparent` takes the old `tracestate` away: a request that was made from the headers of
+/// another would otherwise carry the state of a trace it does not belong to. What is no valid
+/// header is left out.
 #[derive(Debug)]
 pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
@@ -55,4 +56,29 @@ impl Injector for HeaderInjector<'_> {
 
 fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or(NO_TEXT)
+}
+
+#[cfg(test)]
+mod tests {
+    //! What no propagator of ours does, others may.
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_header_is_left_out() {
+        let mut headers = HeaderMap::new();
+        let mut injector = HeaderInjector(&mut headers);
+        let pairs = [
+            ("bad name", "1"),
+            ("", "1"),
+            ("x-bad", "a\r\nx-evil: 1"),
+            ("x-good", "1"),
+        ];
+        for (name, value) in pairs {
+            injector.set(name, value.to_owned());
+        }
+        assert_eq!(HeaderExtractor(&headers).keys(), ["x-good"]);
+        assert_eq!(HeaderExtractor(&headers).get("X-Good"), Some("1"));
+        assert_eq!(HeaderExtractor(&headers).get_all("x-bad"), None);
+    }
 }

@@ -6,8 +6,9 @@
 //! version, trace ID, parent ID, flags: lower-case hex digits only
 //! ```
 //!
-//! A version above `00` may go on after these 55 bytes with a dash. Two headers are no parent at all: nobody can tell which is
-//! right. The flags are sampled (`01`) and random (`02`); random is carried on as received, all others are zero when sent.
+//! A version above `00` may go on after these 55 bytes with a dash. Two headers are no parent at
+//! all: nobody can tell which is right. The flags are sampled (`01`) and random (`02`); random is
+//! carried on as received, all others are zero when sent.
 
 use std::sync::LazyLock;
 

@@ -1,8 +1,10 @@
-//! `tracestate` of W3C Trace Context, level 2: an ordered list of at most 32 `key=value` members, over any number of headers.
+//! `tracestate` of W3C Trace Context, level 2: an ordered list of at most 32 `key=value` members,
+//! over any number of headers.
 //!
-//! One ill-formed member, or one too many, drops the whole list, as the recommendation asks. Of two members with one key the first
-//! (the latest written) stays. A key that level 2 allows and the API's in-memory form cannot hold (more than one `@`, or a long vendor
-//! part behind it) loses this member only.
+//! One ill-formed member, or one too many, drops the whole list, as the recommendation asks. Of two
+//! members with one key the first (the latest written) stays. A key that level 2 allows and the
+//! API's in-memory form cannot hold (more than one `@`, or a long vendor part behind it) loses this
+//! member only.
 
 use opentelemetry::trace::TraceState;
 
@@ -10,7 +12,8 @@ const MAX_MEMBERS: usize = 32;
 const MAX_KEY: usize = 256;
 const MAX_VALUE: usize = 256;
 
-/// Room for 32 members of the longest kind with white space about them. More is no state but an attack.
+/// Room for 32 members of the longest kind with white space about them. More is no state but an
+/// attack.
 const MAX_BYTES: usize = 32 * 1024;
 
 /// The state in the values of all headers, in their order; `None` when they are ill-formed.
@@ -45,7 +48,8 @@ pub(super) fn parse(headers: &[&str]) -> Option<TraceState> {
 /// The header value of `state`; `None` when there is nothing to send.
 pub(super) fn write(state: &TraceState) -> Option<String> {
     let mut header = String::new();
-    // Members that were put in by code are checked as those from the wire are: the in-memory form takes any value.
+    // Members that were put in by code are checked as those from the wire are: the in-memory form
+    // takes any value.
     for (key, value) in state {
         if is_key(key.as_bytes()) && is_value(value.as_bytes()) {
             if !header.is_empty() {

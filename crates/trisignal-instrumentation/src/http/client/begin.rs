@@ -1,4 +1,5 @@
-//! The beginning of a client's exchange: the span is made, and what it has is written into the request.
+//! The beginning of a client's exchange: the span is made, and what it has is written into the
+//! request.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +27,8 @@ impl ClientLayer {
         let target = request.target();
         let exchange = Exchange {
             span: span(request.method(), &target),
-            // The caller's context is current wherever the future runs; nothing of ours has to stand in for it.
+            // The caller's context is current wherever the future runs; nothing of ours has to
+            // stand in for it.
             context: None,
             side: Side::Client,
             without_body: matches!(*request.method(), Method::HEAD | Method::CONNECT),
@@ -79,7 +81,8 @@ fn attributes(method: &Method, target: &Target<'_>) -> Vec<KeyValue> {
     attributes
 }
 
-/// Writes the current context into `headers`, with the correlation ID explicit in baggage and header.
+/// Writes the current context into `headers`, with the correlation ID explicit in baggage and
+/// header.
 fn propagate(headers: &mut HeaderMap) {
     let cx = context::current();
     let own = headers

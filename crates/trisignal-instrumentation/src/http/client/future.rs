@@ -13,8 +13,8 @@ use super::response::Observer;
 use crate::http::exchange::{Exchange, within};
 
 pin_project! {
-    /// The response of a [`ClientService`](super::ClientService). Dropped before it is ready, the attempt ends without a status and without an error:
-    /// it was the caller who gave it up.
+    /// The response of a [`ClientService`](super::ClientService). Dropped before it is ready, the
+    /// attempt ends without a status and without an error: it was the caller who gave it up.
     pub struct ClientFuture<F, Q> {
         // An option so that it can be dropped inside the span.
         #[pin]

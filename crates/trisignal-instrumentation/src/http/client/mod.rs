@@ -22,22 +22,23 @@ pub use self::response::ClientResponse;
 pub use self::service::ClientService;
 use super::metrics::ClientInstruments;
 
-/// Puts each outgoing request of a client into a span, measures it, and sends trace, baggage and correlation ID along.
+/// Puts each outgoing request of a client into a span, measures it, and sends trace, baggage and
+/// correlation ID along.
 ///
-/// It goes around services over `http::Request<B>` (like the clients of `hyper-util`) and, with the feature `reqwest`, over
-/// `reqwest::Request`. The span's parent is whatever span is current at the call. Put the layer inside of one that retries: each
-/// attempt is a span of its own.
+/// It goes around services over `http::Request<B>` (like the clients of `hyper-util`) and, with the
+/// feature `reqwest`, over `reqwest::Request`. The span's parent is whatever span is current at the
+/// call. Put the layer inside of one that retries: each attempt is a span of its own.
 ///
 /// # What is sent
 ///
-/// The headers of the global propagator, and `x-correlation-id`. The correlation ID goes into the baggage as well, even where it is the
-/// trace ID. A well-formed `x-correlation-id` that the request already has is kept and wins. Without a current span, baggage or ID
-/// nothing is added.
+/// The headers of the global propagator, and `x-correlation-id`. The correlation ID goes into the
+/// baggage as well, even where it is the trace ID. A well-formed `x-correlation-id` that the
+/// request already has is kept and wins. Without a current span, baggage or ID nothing is added.
 ///
 /// # When the span ends
 ///
-/// With the response body for `http::Response`; with the response head for `reqwest::Response`, whose body cannot be wrapped without
-/// losing what it knows of the request.
+/// With the response body for `http::Response`; with the response head for `reqwest::Response`,
+/// whose body cannot be wrapped without losing what it knows of the request.
 ///
 /// ```
 /// use http::{Request, Response};

@@ -8,7 +8,8 @@ use http::{HeaderMap, Method, Request};
 
 use super::super::semconv;
 
-/// A request that [`ClientLayer`](super::ClientLayer) can send: `http::Request<B>`, and `reqwest::Request` with the feature `reqwest`.
+/// A request that [`ClientLayer`](super::ClientLayer) can send: `http::Request<B>`, and
+/// `reqwest::Request` with the feature `reqwest`.
 ///
 /// It cannot be implemented elsewhere, so that it may grow.
 pub trait ClientRequest: private::Sealed {

@@ -1,4 +1,5 @@
-//! `reqwest`: its requests and responses under the client layer, and a client that feels like its own.
+//! `reqwest`: its requests and responses under the client layer, and a client that feels like its
+//! own.
 
 use std::any::Any;
 use std::fmt;
@@ -32,8 +33,9 @@ pub fn client(inner: reqwest::Client) -> Client {
 
 /// A `reqwest` client whose requests are observed. A clone is cheap and shares the connections.
 ///
-/// It has the methods of `reqwest::Client` that make requests, and answers with `reqwest`'s own responses and errors. Redirects are followed
-/// inside of one span, which ends with the response head. Whatever is missing here can be had with [`execute`](Self::execute).
+/// It has the methods of `reqwest::Client` that make requests, and answers with `reqwest`'s own
+/// responses and errors. Redirects are followed inside of one span, which ends with the response
+/// head. Whatever is missing here can be had with [`execute`](Self::execute).
 #[derive(Clone)]
 pub struct Client {
     service: ClientService<reqwest::Client>,
@@ -94,7 +96,10 @@ impl Client {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, reqwest::Error>> + Send + use<> {
-        self.call(request)
+        // Not called before it is polled: the parent is the span that it runs in, not the one it
+        // was made in.
+        let client = self.clone();
+        async move { client.call(request).await }
     }
 
     fn call(
@@ -195,7 +200,8 @@ impl RequestBuilder {
     ///
     /// # Errors
     ///
-    /// Those of `reqwest::RequestBuilder::send`. One of [`build`](Self::build) is no attempt and makes no span.
+    /// Those of `reqwest::RequestBuilder::send`. One of [`build`](Self::build) is no attempt and
+    /// makes no span.
     pub async fn send(self) -> Result<Response, reqwest::Error> {
         let request = self.inner.build()?;
         self.client.call(request).await

@@ -6,7 +6,8 @@ use http_body::Body;
 use crate::http::ResponseBody;
 use crate::http::exchange::Exchange;
 
-/// A response that [`ClientLayer`](super::ClientLayer) can observe: `http::Response<R>`, and `reqwest::Response` with the feature `reqwest`.
+/// A response that [`ClientLayer`](super::ClientLayer) can observe: `http::Response<R>`, and
+/// `reqwest::Response` with the feature `reqwest`.
 ///
 /// It cannot be implemented elsewhere, so that it may grow.
 pub trait ClientResponse: private::Sealed + Sized {

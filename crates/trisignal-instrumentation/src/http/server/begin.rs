@@ -1,11 +1,13 @@
 //! The beginning of a server's exchange: what is read from the request, and in which order.
 //!
-//! 1. The global propagator reads the caller's span and baggage; the trust decides what of it is kept.
-//! 2. The correlation ID of a header goes into the baggage of the parent, **before** the span is made: whoever stamps spans when they
-//!    start finds it in their parent.
+//! 1. The global propagator reads the caller's span and baggage; the trust decides what of it is
+//!    kept.
+//! 2. The correlation ID of a header goes into the baggage of the parent, **before** the span is
+//!    made: whoever stamps spans when they start finds it in their parent.
 //! 3. The span is made while the parent is the current context, so that a bridge takes it as such.
-//! 4. Inside the span the correlation ID is asked for once: of the baggage, else of the trace. Where there is neither a header nor a bridge
-//!    one is made and put into the baggage, so that all the request does has the same.
+//! 4. Inside the span the correlation ID is asked for once: of the baggage, else of the trace.
+//!    Where there is neither a header nor a bridge one is made and put into the baggage, so that
+//!    all the request does has the same.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue, Value, global};
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{self, Empty};
 
 use super::origin::Origin;
 use super::{Config, Trust};
@@ -52,7 +54,8 @@ impl Config {
         let correlation = {
             let _scope = exchange.enter();
             if let Some(caller) = link {
-                // It has an effect only where a bridge made our span the current one, and where not there is nothing to link.
+                // It has an effect only where a bridge made our span the current one, and where not
+                // there is nothing to link.
                 context::current().span().add_link(caller, Vec::new());
             }
             CorrelationId::current()
@@ -85,7 +88,8 @@ impl Config {
         }
     }
 
-    /// `parent` with the correlation ID of a header, or without one in its baggage that is ill-formed.
+    /// `parent` with the correlation ID of a header, or without one in its baggage that is
+    /// ill-formed.
     fn correlate(
         &self,
         parent: Context,
@@ -128,8 +132,11 @@ impl Config {
     fn span(&self, parts: &Parts, route: Option<&str>, origin: &Origin<'_>) -> Span {
         let method = semconv::method(&parts.method);
         let peer = (self.peer)(parts);
-        let peer_address = peer.map(|peer| peer.ip().to_string());
-        let forwarded_for = origin.forwarded_for.map(|client| client.to_string());
+        let client = origin.forwarded_for.or(peer.map(|peer| peer.ip()));
+        let user_agent = parts
+            .headers
+            .get(USER_AGENT)
+            .and_then(|value| value.to_str().ok());
         let query = parts
             .uri
             .query()
@@ -150,11 +157,11 @@ impl Config {
             "url.scheme" = origin.scheme,
             "server.address" = origin.server_address,
             "server.port" = origin.server_port.map(i64::from),
-            "client.address" = forwarded_for.as_deref().or(peer_address.as_deref()),
-            "network.peer.address" = peer_address.as_deref(),
+            "client.address" = client.map(field::display),
+            "network.peer.address" = peer.map(|peer| field::display(peer.ip())),
             "network.peer.port" = peer.map(|peer| i64::from(peer.port())),
             "network.protocol.version" = semconv::protocol_version(parts.version),
-            "user_agent.original" = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()),
+            "user_agent.original" = user_agent,
             "error.type" = Empty,
         )
     }

@@ -13,9 +13,11 @@ use crate::http::exchange::{Exchange, within};
 use crate::http::{ResponseBody, semconv};
 
 pin_project! {
-    /// The response of a [`ServerService`](super::ServerService). Dropped before it is ready, the request counts as cancelled.
+    /// The response of a [`ServerService`](super::ServerService). Dropped before it is ready, the
+    /// request counts as cancelled.
     pub struct ServerFuture<F> {
-        // An option so that it can be dropped inside the span: a cancelled handler may still have something to log.
+        // An option so that it can be dropped inside the span: a cancelled handler may still have
+        // something to log.
         #[pin]
         inner: Option<F>,
         exchange: Option<Exchange>,

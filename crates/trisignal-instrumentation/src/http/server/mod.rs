@@ -20,17 +20,20 @@ pub use self::service::ServerService;
 use super::metrics::ServerInstruments;
 use crate::correlation::{CORRELATION_HEADER, REQUEST_ID_HEADER};
 
-/// Puts each request of a service into a span, measures it, continues the caller's trace and carries the correlation ID.
+/// Puts each request of a service into a span, measures it, continues the caller's trace and
+/// carries the correlation ID.
 ///
-/// It goes around services over `http::Request<B>` and `http::Response<R>` with any bodies, as the outermost layer that is to be seen in the
-/// span. A request is read at the call: headers, trace, baggage and correlation ID. The span is entered whenever the service or
-/// its response body runs. Every response gets the header `x-correlation-id`.
+/// It goes around services over `http::Request<B>` and `http::Response<R>` with any bodies, as the
+/// outermost layer that is to be seen in the span. A request is read at the call: headers, trace,
+/// baggage and correlation ID. The span is entered whenever the service or its response body runs.
+/// Every response gets the header `x-correlation-id`.
 ///
 /// The layer may be made before telemetry is set up; it works as soon as that is done.
 ///
 /// # Defaults
 ///
-/// [`Trust::Internal`]; correlation ID from `x-correlation-id`, then `x-request-id`; no route; scheme from the URI or `http`; global meter.
+/// [`Trust::Internal`]; correlation ID from `x-correlation-id`, then `x-request-id`; no route;
+/// scheme from the URI or `http`; global meter.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -56,12 +59,13 @@ pub struct ServerLayer {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// The caller is one of ours: its trace goes on, its baggage is taken, and `Forwarded` and `X-Forwarded-*` say who the client was. The
-    /// default.
+    /// The caller is one of ours: its trace goes on, its baggage is taken, and `Forwarded` and
+    /// `X-Forwarded-*` say who the client was. The default.
     #[default]
     Internal,
-    /// The caller is anybody: the request starts a trace of its own with a link to the caller's span, the caller's baggage is
-    /// dropped, and forwarding headers are ignored. A well-formed correlation header is kept.
+    /// The caller is anybody: the request starts a trace of its own with a link to the caller's
+    /// span, the caller's baggage is dropped, and forwarding headers are ignored. A well-formed
+    /// correlation header is kept.
     Edge,
 }
 
@@ -93,10 +97,12 @@ impl ServerLayer {
         }
     }
 
-    /// A layer for axum: [`new`](Self::new) plus the route from `MatchedPath` and the peer from `ConnectInfo<SocketAddr>`.
+    /// A layer for axum: [`new`](Self::new) plus the route from `MatchedPath` and the peer from
+    /// `ConnectInfo<SocketAddr>`.
     ///
-    /// Give it to `Router::layer`, after the routes. Around the whole router it runs before the route is known, and spans have no route.
-    /// `ConnectInfo` is there when the router is served by `into_make_service_with_connect_info::<SocketAddr>()`.
+    /// Give it to `Router::layer`, after the routes. Around the whole router it runs before the
+    /// route is known, and spans have no route. `ConnectInfo` is there when the router is served by
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     #[cfg(feature = "axum")]
     pub fn axum() -> Self {
         use axum::extract::{ConnectInfo, MatchedPath};
@@ -113,8 +119,9 @@ impl ServerLayer {
         })
     }
 
-    /// How the route (the template that a path matched, like `/orders/{id}`) is found in a request. It becomes part of the span's name and an
-    /// attribute of metrics, so it must never be the path itself. A panic in it counts as no route.
+    /// How the route (the template that a path matched, like `/orders/{id}`) is found in a request.
+    /// It becomes part of the span's name and an attribute of metrics, so it must never be the path
+    /// itself. A panic in it counts as no route.
     ///
     /// Default: no route.
     #[must_use]

@@ -1,4 +1,5 @@
-//! Where a request came from and what it asked for, by its URI, its `Host` and, from trusted callers, its forwarding headers.
+//! Where a request came from and what it asked for, by its URI, its `Host` and, from trusted
+//! callers, its forwarding headers.
 
 use std::net::{IpAddr, SocketAddr};
 

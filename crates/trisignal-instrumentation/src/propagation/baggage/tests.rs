@@ -46,7 +46,8 @@ fn members(cx: &Context) -> Vec<(String, String, String)> {
 
 #[test]
 fn reads_members() {
-    let cases: &[(&[&str], &[(&str, &str, &str)])] = &[
+    type Member = (&'static str, &'static str, &'static str);
+    let cases: &[(&[&str], &[Member])] = &[
         (&["a=1"], &[("a", "1", "")]),
         (&["a=1,b=2"], &[("a", "1", ""), ("b", "2", "")]),
         (

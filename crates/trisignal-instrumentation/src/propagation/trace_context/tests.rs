@@ -279,7 +279,8 @@ fn nothing_is_injected_without_a_span() {
 fn random_bytes_round_trip_or_are_refused() {
     let mut random = crate::testing::Random::new(7);
     for _ in 0..20_000 {
-        // A good header with up to two bytes replaced: near misses are what a lax parser lets through.
+        // A good header with up to two bytes replaced: near misses are what a lax parser lets
+        // through.
         let mut bytes = GOOD.as_bytes().to_vec();
         for _ in 0..random.below(3) {
             let at = random.below(bytes.len());
@@ -288,7 +289,8 @@ fn random_bytes_round_trip_or_are_refused() {
         let text = String::from_utf8(bytes).unwrap();
         match forwarded(&[(TRACEPARENT, &text)]).0 {
             Some(sent) => {
-                // Known fields come back as they went in, but for the version and the unknown flags.
+                // Known fields come back as they went in, but for the version and the unknown
+                // flags.
                 assert_eq!(sent[2..53], text[2..53]);
                 let flags = u8::from_str_radix(&text[53..], 16).unwrap();
                 assert_eq!(sent[53..], format!("{:02x}", flags & 0x03));

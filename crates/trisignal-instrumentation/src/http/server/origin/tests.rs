@@ -37,7 +37,8 @@ fn origin(
 
 #[test]
 fn forwarding_headers_count_from_trusted_callers_only() {
-    let cases: &[(&str, &[(&str, &str)], Found, Found)] = &[
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: &[(&str, Headers, Found, Found)] = &[
         (
             "/",
             &[],

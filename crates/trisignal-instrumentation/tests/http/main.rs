@@ -1,0 +1,22 @@
+//! The HTTP layers with a bridge and an SDK under them: what is seen of an exchange, however it
+//! goes.
+//!
+//! Each test has a subscriber, a tracer and a meter of its own, so they run in parallel. The global
+//! propagator is the one thing they share; all of them set it to the same.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a failed expectation is the failure of the test"
+)]
+
+#[cfg(feature = "axum")]
+mod axum_router;
+mod chain;
+mod client;
+mod correlation;
+mod ends;
+#[cfg(feature = "reqwest")]
+mod reqwest_client;
+mod server;
+mod support;
