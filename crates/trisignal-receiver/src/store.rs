@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -208,18 +208,12 @@ impl Store {
         self.lock().version
     }
 
-    /// Blocks until the version is no longer `seen`, or until `deadline`; says whether it changed.
-    pub(crate) fn wait_changed(&self, seen: u64, deadline: Instant) -> bool {
-        let mut state = self.lock();
-        while state.version == seen {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO {
-                return false;
-            }
-            let waited = self.shared.arrived.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
+    /// Blocks until the version is no longer `seen`, at most for `patience`; says whether it changed.
+    pub(crate) fn wait_changed(&self, seen: u64, patience: Duration) -> bool {
+        let unchanged = |state: &mut State| state.version == seen;
+        let arrived = &self.shared.arrived;
+        let waited = arrived.wait_timeout_while(self.lock(), patience, unchanged);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     fn changed(&self, mut state: MutexGuard<'_, State>) {

@@ -29,7 +29,7 @@ impl Store {
             if let Some(value) = condition(self) {
                 return Ok(value);
             }
-            if !self.wait_changed(seen, started + deadline) {
+            if !self.wait_changed(seen, deadline.saturating_sub(started.elapsed())) {
                 return Err(Timeout::new(self, started.elapsed()));
             }
         }

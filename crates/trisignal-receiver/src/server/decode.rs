@@ -74,7 +74,7 @@ pub(super) fn decompress(body: Bytes, encoding: Encoding, limit: usize) -> Resul
     let mut plain = Vec::new();
     // One byte more than allowed tells "exactly full" from "too large".
     let read = MultiGzDecoder::new(&body[..])
-        .take(limit as u64 + 1)
+        .take((limit as u64).saturating_add(1))
         .read_to_end(&mut plain);
     read.map_err(|error| Refusal::new(400, format!("the gzip body is broken: {error}")))?;
     if plain.len() > limit {

@@ -166,7 +166,9 @@ async fn accept_until(
     shared: Arc<Shared>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let permits = Arc::new(Semaphore::new(shared.limits.connections));
+    let permits = Arc::new(Semaphore::new(
+        shared.limits.connections.min(Semaphore::MAX_PERMITS),
+    ));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
