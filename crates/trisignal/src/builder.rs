@@ -87,7 +87,10 @@ pub struct Limits {
 impl Builder {
     pub(crate) fn new(service_name: Cow<'static, str>) -> Self {
         Self {
-            settings: Settings { service_name, ..Settings::default() },
+            settings: Settings {
+                service_name,
+                ..Settings::default()
+            },
             environment: Box::new(ProcessEnvironment),
             sampler: None,
             span_processors: Vec::new(),
@@ -267,7 +270,12 @@ impl Builder {
         let config = config::resolve(&self.settings, &*self.environment)?;
         let exports = [&config.traces, &config.metrics, &config.logs];
         if config.disabled || exports.into_iter().all(|signal| signal.otlp.is_none()) {
-            return Ok(Telemetry::new(config, None, Providers::default(), self.console_writer));
+            return Ok(Telemetry::new(
+                config,
+                None,
+                Providers::default(),
+                self.console_writer,
+            ));
         }
         let pipeline = Pipeline::start(&config)?;
         let shared = Arc::clone(pipeline.shared());
@@ -278,15 +286,22 @@ impl Builder {
             tracer: config.traces.otlp.as_ref().map(|_| {
                 tracer_provider(&config, &shared, &guard, self.sampler, self.span_processors)
             }),
-            logger: config.logs.otlp.as_ref().map(|_| {
-                logger_provider(&config, &shared, &guard, self.log_processors)
-            }),
+            logger: config
+                .logs
+                .otlp
+                .as_ref()
+                .map(|_| logger_provider(&config, &shared, &guard, self.log_processors)),
             meter: match config.metrics.otlp {
                 Some(_) => Some(meter_provider(&config, &shared, on_panic)?),
                 None => None,
             },
         };
-        Ok(Telemetry::new(config, Some(pipeline), providers, self.console_writer))
+        Ok(Telemetry::new(
+            config,
+            Some(pipeline),
+            providers,
+            self.console_writer,
+        ))
     }
 }
 
@@ -301,12 +316,22 @@ fn tracer_provider(
     let mut builder = SdkTracerProvider::builder()
         .with_resource(config.resource.clone())
         .with_span_limits(config.span_limits)
-        .with_sampler(GuardedSampler { inner, guard: guard.clone() })
+        .with_sampler(GuardedSampler {
+            inner,
+            guard: guard.clone(),
+        })
         .with_span_processor(CorrelationProcessor);
     for inner in processors {
-        builder = builder.with_span_processor(GuardedSpanProcessor { inner, guard: guard.clone() });
+        builder = builder.with_span_processor(GuardedSpanProcessor {
+            inner,
+            guard: guard.clone(),
+        });
     }
-    builder.with_span_processor(PipelineSpanProcessor { shared: Arc::clone(shared) }).build()
+    builder
+        .with_span_processor(PipelineSpanProcessor {
+            shared: Arc::clone(shared),
+        })
+        .build()
 }
 
 fn configured_sampler(config: SamplerConfig) -> Sampler {
@@ -315,7 +340,11 @@ fn configured_sampler(config: SamplerConfig) -> Sampler {
         RootSampler::AlwaysOff => Sampler::AlwaysOff,
         RootSampler::TraceIdRatio(ratio) => Sampler::TraceIdRatioBased(ratio),
     };
-    if config.parent_based { Sampler::ParentBased(Box::new(root)) } else { root }
+    if config.parent_based {
+        Sampler::ParentBased(Box::new(root))
+    } else {
+        root
+    }
 }
 
 fn logger_provider(
@@ -326,9 +355,16 @@ fn logger_provider(
 ) -> SdkLoggerProvider {
     let mut builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
     for inner in processors {
-        builder = builder.with_log_processor(GuardedLogProcessor { inner, guard: guard.clone() });
+        builder = builder.with_log_processor(GuardedLogProcessor {
+            inner,
+            guard: guard.clone(),
+        });
     }
-    builder.with_log_processor(PipelineLogProcessor { shared: Arc::clone(shared) }).build()
+    builder
+        .with_log_processor(PipelineLogProcessor {
+            shared: Arc::clone(shared),
+        })
+        .build()
 }
 
 fn meter_provider(
@@ -338,15 +374,21 @@ fn meter_provider(
 ) -> Result<(SdkMeterProvider, GuardedMeterProvider), Error> {
     let encoder = MetricEncoder::new(config.temporality)?;
     let exporter = PipelineMetricExporter::new(Arc::clone(shared), encoder);
-    let reader = PeriodicReader::builder(exporter).with_interval(config.metric_interval).build();
-    let provider =
-        SdkMeterProvider::builder().with_resource(config.resource.clone()).with_reader(reader).build();
+    let reader = PeriodicReader::builder(exporter)
+        .with_interval(config.metric_interval)
+        .build();
+    let provider = SdkMeterProvider::builder()
+        .with_resource(config.resource.clone())
+        .with_reader(reader)
+        .build();
     let guarded = GuardedMeterProvider::new(provider.clone(), on_panic);
     Ok((provider, guarded))
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

@@ -66,7 +66,9 @@ impl Diagnostics {
             return;
         }
         // A later failure is news again, but not within the interval.
-        state.last.retain(|topic, at| !matches!(topic, Topic::Failing(_)) || at.elapsed() < INTERVAL);
+        state
+            .last
+            .retain(|topic, at| !matches!(topic, Topic::Failing(_)) || at.elapsed() < INTERVAL);
         if !state.is_due(Topic::Recovered) {
             return;
         }
@@ -98,7 +100,10 @@ impl Diagnostics {
     }
 
     fn is_due(&self, topic: Topic) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_due(topic)
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_due(topic)
     }
 }
 

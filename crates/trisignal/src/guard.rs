@@ -42,8 +42,11 @@ impl Guard {
     }
 
     fn call_fallible(&self, callback: impl FnOnce() -> OTelSdkResult) -> OTelSdkResult {
-        self.call(callback)
-            .unwrap_or_else(|| Err(OTelSdkError::InternalFailure("the processor panicked".to_owned())))
+        self.call(callback).unwrap_or_else(|| {
+            Err(OTelSdkError::InternalFailure(
+                "the processor panicked".to_owned(),
+            ))
+        })
     }
 }
 
@@ -70,12 +73,16 @@ impl ShouldSample for GuardedSampler {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
-        let sample = || self.inner.should_sample(parent, trace_id, name, kind, attributes, links);
+        let sample = || {
+            self.inner
+                .should_sample(parent, trace_id, name, kind, attributes, links)
+        };
         self.guard.call(sample).unwrap_or_else(|| SamplingResult {
             decision: SamplingDecision::RecordAndSample,
             attributes: Vec::new(),
-            trace_state: parent
-                .map_or_else(TraceState::default, |cx| cx.span().span_context().trace_state().clone()),
+            trace_state: parent.map_or_else(TraceState::default, |cx| {
+                cx.span().span_context().trace_state().clone()
+            }),
         })
     }
 }
@@ -101,7 +108,8 @@ impl SpanProcessor for GuardedSpanProcessor {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.guard.call_fallible(|| self.inner.shutdown_with_timeout(timeout))
+        self.guard
+            .call_fallible(|| self.inner.shutdown_with_timeout(timeout))
     }
 
     fn set_resource(&mut self, resource: &Resource) {
@@ -127,11 +135,14 @@ impl LogProcessor for GuardedLogProcessor {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.guard.call_fallible(|| self.inner.shutdown_with_timeout(timeout))
+        self.guard
+            .call_fallible(|| self.inner.shutdown_with_timeout(timeout))
     }
 
     fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
-        self.guard.call(|| self.inner.event_enabled(level, target, name)).unwrap_or(true)
+        self.guard
+            .call(|| self.inner.event_enabled(level, target, name))
+            .unwrap_or(true)
     }
 
     fn set_resource(&mut self, resource: &Resource) {

@@ -28,8 +28,12 @@ pub(crate) fn everything(telemetry: &Telemetry, layers: Vec<BoxedLayer>) -> Resu
     if tracing::dispatcher::has_been_set() {
         return Err(taken("a tracing subscriber"));
     }
-    let subscriber = Registry::default().with(layers).with(telemetry.layer());
-    let dispatch = Dispatch::new(subscriber);
+    // An empty list is a layer whose level is OFF, for the whole subscriber.
+    let dispatch = if layers.is_empty() {
+        Dispatch::new(Registry::default().with(telemetry.layer()))
+    } else {
+        Dispatch::new(Registry::default().with(layers).with(telemetry.layer()))
+    };
     // A logger without a subscriber does nothing, so it may go first: a subscriber can't be taken back either.
     let logger = tracing_log::LogTracer::new();
     log::set_boxed_logger(Box::new(logger)).map_err(|_| taken("a logger of the log crate"))?;
@@ -75,7 +79,10 @@ fn propagator(config: &Config) -> TextMapCompositePropagator {
 }
 
 fn taken(what: &str) -> Error {
-    Error::new(ErrorKind::AlreadyInstalled, format!("{what} is installed in this process already"))
+    Error::new(
+        ErrorKind::AlreadyInstalled,
+        format!("{what} is installed in this process already"),
+    )
 }
 
 /// The right to install, given back unless it is kept.

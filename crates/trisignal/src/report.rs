@@ -34,7 +34,13 @@ pub type ShutdownReport = Report;
 impl Report {
     pub(crate) fn new(accounts: [SignalAccount; 3], complete: bool, elapsed: Duration) -> Self {
         let [traces, metrics, logs] = accounts;
-        Self { traces, metrics, logs, complete, elapsed }
+        Self {
+            traces,
+            metrics,
+            logs,
+            complete,
+            elapsed,
+        }
     }
 
     /// The account of `signal`.
@@ -50,7 +56,10 @@ impl Report {
     /// Items of all signals that are lost since the start.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        Signal::ALL.into_iter().map(|signal| self.account(signal).dropped.total()).sum()
+        Signal::ALL
+            .into_iter()
+            .map(|signal| self.account(signal).dropped.total())
+            .sum()
     }
 }
 
@@ -82,4 +91,7 @@ pub struct Health {
     pub callback_panics: u64,
     /// Lines that the console could not write.
     pub console_errors: u64,
+    /// Events of this process that got lost on their way to console and export, because formatting them panicked or
+    /// made events without end.
+    pub lost_events: u64,
 }

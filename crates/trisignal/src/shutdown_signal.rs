@@ -22,13 +22,19 @@ pub(crate) fn listen(runtime: Option<Handle>) -> watch::Receiver<bool> {
         Some(runtime) => drop(runtime.spawn(listen)),
         None => {
             let run = || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
                 if let Ok(runtime) = runtime {
                     runtime.block_on(listen);
                 }
             };
             // Without a thread nothing is heard, and the process still ends by the signal's default.
-            drop(std::thread::Builder::new().name("trisignal-signal".to_owned()).spawn(run));
+            drop(
+                std::thread::Builder::new()
+                    .name("trisignal-signal".to_owned())
+                    .spawn(run),
+            );
         }
     }
     received

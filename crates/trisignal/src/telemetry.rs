@@ -17,7 +17,7 @@ use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::bridge::logs::{EventOptions, event_layer};
+use crate::bridge::logs::{EventOptions, event_layer, lost_events};
 use crate::bridge::spans::span_layer;
 use crate::config::{Config, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
@@ -119,7 +119,16 @@ impl Telemetry {
     ) -> Self {
         let life = Mutex::new(Life::Running);
         let signal = OnceLock::new();
-        Self { inner: Arc::new(Inner { config, pipeline, providers, console_writer, life, signal }) }
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                pipeline,
+                providers,
+                console_writer,
+                life,
+                signal,
+            }),
+        }
     }
 
     /// Sends what was recorded so far, and waits until it is delivered or counted as dropped, at most `deadline`.
@@ -133,7 +142,9 @@ impl Telemetry {
             // The caller may have stopped waiting.
             let _ = done.send(report);
         });
-        report.await.unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
+        report
+            .await
+            .unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
     }
 
     /// [`flush`](Self::flush) for code that is not async. It blocks the thread for at most `deadline` and a tenth
@@ -156,10 +167,15 @@ impl Telemetry {
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let begin = Instant::now();
         let (done, report) = oneshot::channel();
-        self.inner.start_shutdown(deadline, Box::new(move |report| {
-            let _ = done.send(report);
-        }));
-        report.await.unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
+        self.inner.start_shutdown(
+            deadline,
+            Box::new(move |report| {
+                let _ = done.send(report);
+            }),
+        );
+        report
+            .await
+            .unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
     }
 
     /// [`shutdown`](Self::shutdown) for code that is not async. It blocks the thread for at most `deadline` and a
@@ -167,9 +183,12 @@ impl Telemetry {
     pub fn shutdown_blocking(&self, deadline: Duration) -> ShutdownReport {
         let begin = Instant::now();
         let (done, report) = mpsc::sync_channel(1);
-        self.inner.start_shutdown(deadline, Box::new(move |report| {
-            let _ = done.send(report);
-        }));
+        self.inner.start_shutdown(
+            deadline,
+            Box::new(move |report| {
+                let _ = done.send(report);
+            }),
+        );
         let report = report.recv_timeout(deadline.saturating_add(GRACE));
         report.unwrap_or_else(|_| self.inner.snapshot(begin.elapsed()))
     }
@@ -177,7 +196,12 @@ impl Telemetry {
     /// What was produced, delivered and dropped up to now, and what is held.
     #[must_use]
     pub fn health(&self) -> Health {
-        let Report { traces, metrics, logs, .. } = self.inner.snapshot(Duration::ZERO);
+        let Report {
+            traces,
+            metrics,
+            logs,
+            ..
+        } = self.inner.snapshot(Duration::ZERO);
         let shared = self.inner.pipeline.as_ref().map(Pipeline::shared);
         Health {
             traces,
@@ -187,6 +211,7 @@ impl Telemetry {
             encoder_restarts: shared.map_or(0, |shared| shared.ledger.encoder_restarts()),
             callback_panics: shared.map_or(0, |shared| shared.ledger.callback_panics()),
             console_errors: self.inner.console_writer.errors(),
+            lost_events: lost_events(),
         }
     }
 
@@ -195,8 +220,16 @@ impl Telemetry {
     ///
     /// From the first call on, these signals no longer end the process by themselves.
     pub fn signal(&self) -> impl Future<Output = ()> + Send + use<> {
-        let runtime = self.inner.pipeline.as_ref().map(|pipeline| pipeline.runtime().clone());
-        let received = self.inner.signal.get_or_init(|| shutdown_signal::listen(runtime)).clone();
+        let runtime = self
+            .inner
+            .pipeline
+            .as_ref()
+            .map(|pipeline| pipeline.runtime().clone());
+        let received = self
+            .inner
+            .signal
+            .get_or_init(|| shutdown_signal::listen(runtime))
+            .clone();
         shutdown_signal::received(received)
     }
 
@@ -208,7 +241,12 @@ impl Telemetry {
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        let Inner { config, providers, console_writer, .. } = &*self.inner;
+        let Inner {
+            config,
+            providers,
+            console_writer,
+            ..
+        } = &*self.inner;
         let console = ConsoleOptions {
             format: config.console.format,
             service: config.service_name.clone(),
@@ -216,11 +254,19 @@ impl Telemetry {
             writer: console_writer.clone(),
             no_color: !config.console.color,
         };
-        let tracer = providers.tracer.as_ref().map(|provider| provider.tracer("trisignal"));
+        let tracer = providers
+            .tracer
+            .as_ref()
+            .map(|provider| provider.tracer("trisignal"));
         let logger = providers.logger.as_ref();
-        let logger = logger.map(|provider| (provider.logger("trisignal"), parsed(&config.logs_filter)));
+        let logger =
+            logger.map(|provider| (provider.logger("trisignal"), parsed(&config.logs_filter)));
         let span_filter = tracer.is_some().then(|| parsed(&config.traces_filter));
-        let options = EventOptions { console: Some(console), logger, span_filter };
+        let options = EventOptions {
+            console: Some(console),
+            logger,
+            span_filter,
+        };
         let spans = tracer.map(|tracer| span_layer(tracer, parsed(&config.traces_filter)));
         // Spans first: the layer of events looks for the context that the span layer makes.
         Layer::and_then(spans, event_layer(options))
@@ -321,8 +367,14 @@ impl Inner {
             Life::Running => *life = Life::Ending(vec![waiter]),
         }
         drop(life);
-        let ending = Ending { inner: Arc::clone(self), begin, report: None };
-        let Some(pipeline) = &self.pipeline else { return };
+        let ending = Ending {
+            inner: Arc::clone(self),
+            begin,
+            report: None,
+        };
+        let Some(pipeline) = &self.pipeline else {
+            return;
+        };
         let drain = pipeline.drain(self.providers.finish());
         pipeline.runtime().spawn(async move {
             // The whole of it: a closure would capture the one field, and end the life too early.
@@ -334,7 +386,11 @@ impl Inner {
 
     /// The accounts as they stand; complete when nothing is held.
     fn snapshot(&self, elapsed: Duration) -> Report {
-        let accounts = self.pipeline.as_ref().map(Pipeline::accounts).unwrap_or_default();
+        let accounts = self
+            .pipeline
+            .as_ref()
+            .map(Pipeline::accounts)
+            .unwrap_or_default();
         let complete = accounts.iter().all(|account| account.held == 0);
         Report::new(accounts, complete, elapsed)
     }
@@ -349,8 +405,14 @@ struct Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let report = self.report.unwrap_or_else(|| self.inner.snapshot(self.begin.elapsed()));
-        let mut life = self.inner.life.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = self
+            .report
+            .unwrap_or_else(|| self.inner.snapshot(self.begin.elapsed()));
+        let mut life = self
+            .inner
+            .life
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *life, Life::Ended(report));
         drop(life);
         if let Life::Ending(waiters) = before {
@@ -362,7 +424,11 @@ impl Drop for Ending {
 impl Drop for Telemetry {
     fn drop(&mut self) {
         let ended = matches!(
-            *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner),
+            *self
+                .inner
+                .life
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
             Life::Ended(_)
         );
         if ended {

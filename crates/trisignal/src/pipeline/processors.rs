@@ -164,11 +164,11 @@ impl Shared {
     /// says nothing: the encoder reports what it finds in the ledger.
     fn queued(&self, signal: Signal, pushed: Pushed) {
         match pushed {
-            Pushed::Queued { evicted, batch_ready } => {
+            Pushed::Queued { evicted, wake } => {
                 if evicted > 0 {
                     self.ledger.dropped(signal, DropReason::QueueFull, evicted);
                 }
-                if batch_ready {
+                if wake {
                     self.queues.wake();
                 }
             }

@@ -16,8 +16,8 @@ pub(crate) enum Pushed {
     Queued {
         /// Items that made room.
         evicted: u64,
-        /// The queue just reached a full batch: the encoder should be woken.
-        batch_ready: bool,
+        /// The encoder should be woken: a batch is full, or the delay of the first item begins.
+        wake: bool,
     },
     /// The item alone is larger than the queue.
     TooLarge,
@@ -66,9 +66,10 @@ impl<T> Queue<T> {
         inner.since.get_or_insert_with(Instant::now);
         inner.bytes += size;
         inner.items.push_back((item, size));
-        let batch_ready = inner.items.len() == self.limits.max_batch_items;
+        let len = inner.items.len();
+        let wake = len == 1 || len == self.limits.max_batch_items;
         drop(inner);
-        Pushed::Queued { evicted: evicted.len() as u64, batch_ready }
+        Pushed::Queued { evicted: evicted.len() as u64, wake }
     }
 
     /// The next batch, when one is due: full, or `force`d, or as old as the schedule delay.
@@ -130,14 +131,14 @@ mod tests {
         })
     }
 
-    fn queued(evicted: u64, batch_ready: bool) -> Pushed {
-        Pushed::Queued { evicted, batch_ready }
+    fn queued(evicted: u64, wake: bool) -> Pushed {
+        Pushed::Queued { evicted, wake }
     }
 
     #[test]
     fn the_oldest_items_make_room_by_count_and_by_bytes() {
         let by_count = queue(2, 1_000, 10);
-        assert_eq!(by_count.push(1, 1), queued(0, false));
+        assert_eq!(by_count.push(1, 1), queued(0, true), "the first begins a delay");
         assert_eq!(by_count.push(2, 1), queued(0, false));
         assert_eq!(by_count.push(3, 1), queued(1, false));
         assert_eq!(by_count.take_batch(true, 1_000), Some(vec![2, 3]));
@@ -154,7 +155,7 @@ mod tests {
     fn a_batch_is_taken_when_full_or_forced_and_ends_at_the_byte_limit() {
         let queue = queue(10, 1_000, 2);
         assert_eq!(queue.due_in(), None);
-        assert_eq!(queue.push(1, 10), queued(0, false));
+        assert_eq!(queue.push(1, 10), queued(0, true));
         assert_eq!(queue.take_batch(false, 1_000), None, "neither full nor due");
         assert_eq!(queue.push(2, 10), queued(0, true));
         queue.push(3, 10);

@@ -189,10 +189,44 @@ fn impossible_settings_are_errors_that_name_the_setter() {
 }
 
 #[test]
+fn one_bound_of_the_waiting_moves_the_default_of_the_other() {
+    let seconds = |seconds: &Option<u64>| seconds.map(Duration::from_secs);
+    let cases = [
+        (None, None, 500, 30_000),
+        (Some(60), None, 60_000, 60_000),
+        (Some(2), None, 2_000, 30_000),
+        (None, Some(5), 500, 5_000),
+        (Some(3), Some(3), 3_000, 3_000),
+    ];
+    for (initial, max, expected_initial, expected_max) in cases {
+        let settings = Settings {
+            retry_initial: seconds(&initial),
+            retry_max: seconds(&max),
+            ..Settings::default()
+        };
+        let retry = resolved(&settings, &[]).retry;
+        let found = (retry.initial.as_millis(), retry.max.as_millis());
+        assert_eq!(
+            found,
+            (expected_initial, expected_max),
+            "{initial:?} {max:?}"
+        );
+    }
+    let short = Settings {
+        retry_max: Some(Duration::from_millis(100)),
+        ..Settings::default()
+    };
+    assert_eq!(
+        resolved(&short, &[]).retry.initial,
+        Duration::from_millis(100)
+    );
+}
+
+#[test]
 fn the_name_given_to_init_is_a_default() {
     const ATTRIBUTES: (&str, &str) = (
         "OTEL_RESOURCE_ATTRIBUTES",
-        "service.name=attributes,team=blue",
+        "service.name=first,service.name=attributes,team=blue",
     );
     const NAME: (&str, &str) = ("OTEL_SERVICE_NAME", "variable");
     let explicit = || vec![KeyValue::new("service.name", "explicit")];
