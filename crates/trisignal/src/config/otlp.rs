@@ -113,80 +113,44 @@ fn tls(
             "needs both the certificate and its key",
         ));
     }
-    let ca = file(
-        signal,
-        "certificate",
-        settings.ca_certificate.as_ref(),
-        &table::CERTIFICATE,
-        reader,
-    );
-    let cert = file(
-        signal,
-        "client_certificate",
-        settings.client_certificate.as_ref(),
-        &table::CLIENT_CERTIFICATE,
-        reader,
-    );
-    let key = file(
-        signal,
-        "client_key",
-        settings.client_key.as_ref(),
-        &table::CLIENT_KEY,
-        reader,
-    );
-    match (cert, key) {
-        (Some((cert, _)), Some((key, _))) => Ok(TlsConfig {
-            ca: ca.map(|(ca, _)| ca),
-            cert: Some(cert),
-            key: Some(key),
-        }),
-        (None, None) => Ok(TlsConfig {
-            ca: ca.map(|(ca, _)| ca),
-            cert: None,
-            key: None,
-        }),
+    let mut file = |code: &Option<PathBuf>, variable: &Variable<PathBuf>| match code {
+        Some(path) => Some((path.clone(), Origin::Code)),
+        None => reader.read_for(signal, variable),
+    };
+    let ca = file(&settings.ca_certificate, &table::CERTIFICATE);
+    let cert = file(&settings.client_certificate, &table::CLIENT_CERTIFICATE);
+    let key = file(&settings.client_key, &table::CLIENT_KEY);
+    let (cert, key) = match (cert, key) {
+        (Some(cert), Some(key)) => (Some(cert), Some(key)),
         (cert, key) => {
             let missing = if cert.is_none() {
-                table::CLIENT_CERTIFICATE.name
+                &table::CLIENT_CERTIFICATE
             } else {
-                table::CLIENT_KEY.name
+                &table::CLIENT_KEY
             };
-            if let Some((path, Origin::Environment(variable))) = cert.or(key) {
-                let problem = format!("needs {missing}, which is not set");
-                let shown = value_for_people(&path.to_string_lossy());
+            if let Some((_, Origin::Environment(variable))) = cert.or(key) {
+                let problem = format!("needs {}, which is not set", missing.name);
                 reader.warn(Warning::new(
                     variable,
-                    Some(shown),
+                    None,
                     problem,
                     "no client certificate is used",
                 ));
             }
-            Ok(TlsConfig {
-                ca: ca.map(|(ca, _)| ca),
-                cert: None,
-                key: None,
-            })
+            (None, None)
         }
-    }
-}
-
-fn file(
-    signal: Signal,
-    key: &str,
-    code: Option<&PathBuf>,
-    variable: &Variable<PathBuf>,
-    reader: &mut Reader<'_>,
-) -> Option<(PathBuf, Origin)> {
-    let found = match code {
-        Some(path) => Some((path.clone(), Origin::Code)),
-        None => reader.read_for(signal, variable),
-    }?;
-    reader.note(
-        &format!("{}.{key}", signal.name()),
-        value_for_people(&found.0.to_string_lossy()),
-        found.1.clone(),
-    );
-    Some(found)
+    };
+    let mut in_force = |what: &str, file: Option<(PathBuf, Origin)>| {
+        let (path, origin) = file?;
+        let shown = value_for_people(&path.to_string_lossy());
+        reader.note(&format!("{}.{what}", signal.name()), shown, origin);
+        Some(path)
+    };
+    Ok(TlsConfig {
+        ca: in_force("certificate", ca),
+        cert: in_force("client_certificate", cert),
+        key: in_force("client_key", key),
+    })
 }
 
 pub(super) fn code(setting: &'static str, problem: impl Into<String>) -> ConfigError {

@@ -269,6 +269,10 @@ fn a_client_certificate_needs_its_key() {
             half.0, missing.0
         );
         assert_eq!(warnings(&config), [told]);
+        assert!(
+            !config.explain().contains(half.1),
+            "what is not used is not in force"
+        );
     }
     let settings = Settings {
         client_key: Some("/k.pem".into()),
