@@ -8,54 +8,16 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 use opentelemetry::trace::TraceContextExt;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use trisignal_instrumentation::http::ServerService;
 
-use crate::support::{DEADLINE, Telemetry, attribute, status};
+use crate::support::{DEADLINE, Script, Telemetry, attribute, data, status};
 
 fn get() -> Request<Empty<Bytes>> {
     Request::get("/").body(Empty::new()).unwrap()
-}
-
-/// A body of scripted frames, without a length unless one is given.
-#[derive(Default)]
-struct Script {
-    frames: Vec<Result<Frame<Bytes>, std::io::Error>>,
-    exact: Option<u64>,
-}
-
-impl Script {
-    fn new(frames: impl IntoIterator<Item = Result<Frame<Bytes>, std::io::Error>>) -> Self {
-        Self {
-            frames: frames.into_iter().collect(),
-            exact: None,
-        }
-    }
-}
-
-impl Body for Script {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = (!self.frames.is_empty()).then(|| self.frames.remove(0));
-        Poll::Ready(frame)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.exact
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
-}
-
-fn data(text: &'static str) -> Result<Frame<Bytes>, std::io::Error> {
-    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
 #[track_caller]

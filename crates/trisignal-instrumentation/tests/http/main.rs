@@ -14,9 +14,13 @@
 mod axum_router;
 mod chain;
 mod client;
+mod client_sends;
 mod correlation;
 mod ends;
+#[cfg(all(feature = "axum", feature = "reqwest"))]
+mod real_server;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
 mod server;
 mod support;
+mod trust;

@@ -1,10 +1,14 @@
 //! Telemetry for one test, and what it saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Once;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use opentelemetry::global;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::propagation::TextMapCompositePropagator;
@@ -225,4 +229,43 @@ pub(crate) fn install_propagator() {
             Box::new(BaggagePropagator::new()),
         ]));
     });
+}
+
+/// A body of scripted frames, without a length unless one is given.
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) frames: VecDeque<Result<Frame<Bytes>, std::io::Error>>,
+    pub(crate) exact: Option<u64>,
+}
+
+impl Script {
+    pub(crate) fn new(
+        frames: impl IntoIterator<Item = Result<Frame<Bytes>, std::io::Error>>,
+    ) -> Self {
+        Self {
+            frames: frames.into_iter().collect(),
+            exact: None,
+        }
+    }
+}
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.frames.pop_front())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.exact
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+pub(crate) fn data(text: &'static str) -> Result<Frame<Bytes>, std::io::Error> {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
