@@ -53,6 +53,10 @@
 //! Features add API, they never change behaviour. `axum`: [`http::ServerLayer`] that knows axum's routes. `reqwest`:
 //! a client that feels like `reqwest`'s own.
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod bridge;
 mod builder;
 mod config;
