@@ -107,7 +107,7 @@ enum Life {
     Running,
     /// A shutdown is under way; these want to know how it ends.
     Ending(Vec<Waiter>),
-    Ended(Report),
+    Ended(Box<Report>),
 }
 
 impl Telemetry {
@@ -359,7 +359,7 @@ impl Inner {
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *life {
             Life::Ended(report) => {
-                let report = *report;
+                let report = **report;
                 drop(life);
                 return waiter(report);
             }
@@ -413,7 +413,7 @@ impl Drop for Ending {
             .life
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *life, Life::Ended(report));
+        let before = std::mem::replace(&mut *life, Life::Ended(Box::new(report)));
         drop(life);
         if let Life::Ending(waiters) = before {
             waiters.into_iter().for_each(|waiter| waiter(report));

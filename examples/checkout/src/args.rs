@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 /// What the program is called with.
-pub const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 usage: checkout [--once]
        checkout serve gateway --listen ADDR --orders URL [--with-parent]
        checkout serve orders --listen ADDR [--with-parent]
@@ -14,7 +14,7 @@ usage: checkout [--once]
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Start everything, send orders, show the story.
     Demo {
         /// End after the first round.
@@ -36,7 +36,7 @@ pub enum Command {
 
 /// Where a service listens, and when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// Port 0 is a free one.
     pub listen: SocketAddr,
     /// End when standard input closes.
@@ -44,7 +44,7 @@ pub struct Serve {
 }
 
 /// Reads the arguments after the program's name.
-pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut arguments = arguments.peekable();
     if arguments.next_if(|argument| argument == "serve").is_none() {
         return demo(arguments);

@@ -19,7 +19,7 @@ const JAEGER: &str = "http://localhost:16686/trace";
 
 /// An order that was sent, and what to look for in telemetry.
 #[derive(Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// The ID that the gateway answered.
     pub correlation_id: String,
     /// The HTTP status of the answer.
@@ -27,7 +27,7 @@ pub struct Sent {
 }
 
 /// Runs the demo. Answers whether all telemetry arrived as it should.
-pub async fn run(once: bool) -> Result<bool> {
+pub(crate) async fn run(once: bool) -> Result<bool> {
     match std::env::var(ENDPOINT) {
         Ok(endpoint) if !endpoint.is_empty() => to_a_backend(&endpoint, once).await,
         _ => to_this_process(once).await,

@@ -15,7 +15,7 @@ static REQUESTED: Counter =
     Counter::new("checkout.orders", "{order}").with_description("Orders that customers asked for.");
 
 /// Runs the service. Answers whether no telemetry was lost.
-pub async fn run(serve: Serve, orders: String) -> Result<bool> {
+pub(crate) async fn run(serve: Serve, orders: String) -> Result<bool> {
     let telemetry = trisignal::init("gateway")?;
     let client = trisignal::http::client(reqwest::Client::new());
     let state = Gateway { client, orders };

@@ -27,7 +27,7 @@ struct Receipt {
 }
 
 /// Runs the service. Answers whether no telemetry was lost.
-pub async fn run(serve: Serve) -> Result<bool> {
+pub(crate) async fn run(serve: Serve) -> Result<bool> {
     let telemetry = trisignal::init("orders")?;
     let app = Router::new().route("/orders", post(place)).layer(ServerLayer::axum());
     crate::server::run(serve, app, telemetry).await

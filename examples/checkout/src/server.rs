@@ -12,7 +12,7 @@ use crate::Result;
 use crate::args::Serve;
 
 /// Serves `app` until the process is asked to end, then ends telemetry. Answers whether nothing of it was lost.
-pub async fn run(serve: Serve, app: Router, telemetry: Telemetry) -> Result<bool> {
+pub(crate) async fn run(serve: Serve, app: Router, telemetry: Telemetry) -> Result<bool> {
     let listener = TcpListener::bind(serve.listen).await?;
     eprintln!("listening on {}", listener.local_addr()?);
     let asked_to_end = telemetry.signal();

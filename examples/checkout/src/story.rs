@@ -19,7 +19,7 @@ const METRICS: [&str; 5] = [
 
 /// Waits until the traces of all orders are whole, with logs of both services, and the metrics are there. Says
 /// what is missing otherwise.
-pub async fn arrives(receiver: &Receiver, sent: &[Sent]) -> bool {
+pub(crate) async fn arrives(receiver: &Receiver, sent: &[Sent]) -> bool {
     let arrived = receiver.wait_for(PATIENCE, |store| {
         let traces = sent.iter().all(|order| is_whole(store, order));
         let metrics = METRICS.iter().all(|name| !store.metrics().name(name).is_empty());
@@ -49,7 +49,7 @@ fn trace(store: &Store, order: &Sent) -> TraceTree {
 }
 
 /// Prints it all.
-pub fn show(receiver: &Receiver, sent: &[Sent]) {
+pub(crate) fn show(receiver: &Receiver, sent: &[Sent]) {
     for order in sent {
         let Sent { correlation_id, status } = order;
         println!("\n── Order with correlation ID {correlation_id}, answered with HTTP status {status}\n");
