@@ -39,8 +39,8 @@ impl Checkout {
     #[must_use]
     pub fn start(stack: &Stack, protocol: Protocol) -> Self {
         let (mut orders, orders_at) = serve(stack, protocol, "orders", &[]);
-        let peer = format!("--orders=http://{orders_at}");
-        let (gateway, gateway_at) = serve(stack, protocol, "gateway", &[peer]);
+        let peer = format!("http://{orders_at}");
+        let (gateway, gateway_at) = serve(stack, protocol, "gateway", &["--orders", &peer]);
         assert!(orders.runs());
         Self {
             gateway,
@@ -81,7 +81,7 @@ impl Checkout {
 
 /// Starts one service on a free port and gives the address that it says it listens on.
 #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
-fn serve(stack: &Stack, protocol: Protocol, role: &str, more: &[String]) -> (Process, String) {
+fn serve(stack: &Stack, protocol: Protocol, role: &str, more: &[&str]) -> (Process, String) {
     let (name, endpoint) = match protocol {
         Protocol::Grpc => ("grpc", stack.grpc_endpoint()),
         Protocol::Http => ("http/protobuf", stack.http_endpoint()),
@@ -89,7 +89,7 @@ fn serve(stack: &Stack, protocol: Protocol, role: &str, more: &[String]) -> (Pro
     let log = stack.dir().join(format!("{role}.log"));
     let mut command = Command::new(program());
     command
-        .args(["serve", role, "--listen=127.0.0.1:0"])
+        .args(["serve", role, "--listen", "127.0.0.1:0"])
         .args(more)
         .env("OTEL_EXPORTER_OTLP_PROTOCOL", name)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
@@ -111,7 +111,18 @@ fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
+        let mut command = Command::new(cargo);
+        // The variables of this test's package would have build scripts that read them run again.
+        for (name, _) in std::env::vars_os() {
+            let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+            if name
+                .to_str()
+                .is_some_and(|name| of_package.iter().any(|start| name.starts_with(start)))
+            {
+                command.env_remove(name);
+            }
+        }
+        let output = command
             .args([
                 "build",
                 "--package=checkout",

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 /// How long a process may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(30);
+/// How much of a log a test that fails shows: lines, and characters of each. The whole log stays on the disk.
+const TAIL: usize = 12;
+const WIDTH: usize = 240;
 
 /// A running program. Dropping it kills it; in a test that fails it says the end of its log first.
 #[derive(Debug)]
@@ -103,9 +106,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         if thread::panicking() {
             let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(30)..].join("\n");
-            eprintln!("--- the end of the log of {}\n{tail}\n---", self.name);
+            eprintln!("--- the end of the log of {}", self.name);
+            for line in log.lines().skip(log.lines().count().saturating_sub(TAIL)) {
+                eprintln!("{}", line.chars().take(WIDTH).collect::<String>());
+            }
         }
         // It may be gone already, and there is nobody left to tell.
         let _ = self.child.kill();

@@ -43,9 +43,21 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
 }
 
 /// A `cargo` command at the root of the workspace, by the cargo that runs this chore.
+///
+/// It does not see which package's program started it: build scripts that read these variables (`ring`'s does)
+/// would run again, and their crates be built again, each time between a chore and a plain `cargo`.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
+    for (name, _) in env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if name
+            .to_str()
+            .is_some_and(|name| of_package.iter().any(|start| name.starts_with(start)))
+        {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

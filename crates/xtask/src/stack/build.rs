@@ -165,7 +165,7 @@ fn build_jaeger(dir: &Path, output: &Path) -> Result {
 
 fn compile(dir: &Path, output: &Path, package: &str) -> Result {
     let mut command = go(dir);
-    command.args(["build", "-trimpath", LDFLAGS, "-o"]);
+    command.args(["build", "-trimpath", "-buildvcs=false", LDFLAGS, "-o"]);
     stream(command.arg(output).arg(package))
 }
 
