@@ -34,11 +34,17 @@ impl Guard {
     }
 
     fn call<T>(&self, callback: impl FnOnce() -> T) -> Option<T> {
-        let result = catch_unwind(AssertUnwindSafe(callback));
-        if result.is_err() {
-            (self.on_panic)();
+        match catch_unwind(AssertUnwindSafe(callback)) {
+            Ok(value) => Some(value),
+            Err(payload) => {
+                (self.on_panic)();
+                // The payload is the user's too, and may panic when it is dropped; what that brings is leaked.
+                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    std::mem::forget(second);
+                }
+                None
+            }
         }
-        result.ok()
     }
 
     fn call_fallible(&self, callback: impl FnOnce() -> OTelSdkResult) -> OTelSdkResult {

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::ledger::SignalAccount;
 use super::signal::Signal;
 use super::{Phase, Shared};
@@ -34,7 +32,6 @@ impl Drain {
 
     /// Waits until what was produced so far is delivered or dropped, at most until the deadline.
     pub(crate) async fn flush(self, deadline: Duration) -> Drained {
-        let until = Instant::now() + deadline;
         let Self { shared, collect } = self;
         let work = async {
             tokio::join!(run(collect, deadline), encode_queued(&shared));
@@ -42,13 +39,12 @@ impl Drain {
             shared.kick.send_modify(|kick| *kick = kick.wrapping_add(1));
             settled(&shared, mark).await;
         };
-        let complete = tokio::time::timeout_at(until, work).await.is_ok();
+        let complete = tokio::time::timeout(deadline, work).await.is_ok();
         Drained { accounts: accounts(&shared), complete }
     }
 
     /// Refuses new items, delivers what it can until the deadline, ends the pipeline and drops the rest.
     pub(crate) async fn shutdown(self, deadline: Duration) -> Drained {
-        let until = Instant::now() + deadline;
         let Self { shared, collect } = self;
         let work = async {
             tokio::join!(run(collect, deadline), encode_queued(&shared));
@@ -59,7 +55,7 @@ impl Drain {
             settled(&shared, mark).await;
         };
         // Whether it came to its end is in the accounts.
-        let _ = tokio::time::timeout_at(until, work).await;
+        let _ = tokio::time::timeout(deadline, work).await;
         shared.queues.close();
         shared.queues.stop();
         let lost: u64 = Signal::ALL.into_iter().map(|signal| shared.ledger.close(signal)).sum();

@@ -90,6 +90,9 @@ impl Outbox {
     /// Takes the oldest batches of `signal`, together at most `max_bytes` but at least one. One lease of a
     /// signal is out at a time: `None` until it is settled, and while nothing waits.
     pub(crate) fn lease(&self, signal: Signal, max_bytes: usize) -> Option<Lease> {
+        // Three lanes together must leave room: what is on the wire can't be evicted, and would make the newest
+        // batches go instead of the oldest.
+        let max_bytes = max_bytes.min(self.capacity / 8);
         let mut inner = self.lock();
         let lane = &mut inner.lanes[signal.index()];
         if lane.leased.is_some() {

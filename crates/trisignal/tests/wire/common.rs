@@ -1,21 +1,28 @@
 //! What the tests share: a receiver, telemetry that sends to it, and patience.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
-use trisignal::{Builder, ConsoleFormat, Protocol, Report, Telemetry};
-use trisignal_receiver::Receiver;
+use trisignal::{Builder, ConsoleFormat, Limits, Protocol, Report, SignalAccount, Telemetry};
+use trisignal_receiver::{Batch, Outcome, Receiver, Signal};
 
 /// For conditions that hold soon on any machine: reaching it is a failure, not slowness.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::HttpProtobuf, Protocol::Grpc];
 
+/// The attribute that numbers spans and log records.
+pub const NUMBER: &str = "number";
+
 pub fn receiver() -> Receiver {
-    Receiver::start_blocking().expect("a receiver starts on free ports")
+    // The number tells log records apart that are made in the same nanosecond.
+    Receiver::builder()
+        .log_identity(NUMBER)
+        .start_blocking()
+        .expect("a receiver starts on free ports")
 }
 
 /// A builder that sends to `receiver`, silent on the console, deaf to the environment of the test.
@@ -24,6 +31,11 @@ pub fn builder(receiver: &Receiver, protocol: Protocol) -> Builder {
         Protocol::Grpc => receiver.grpc_endpoint(),
         _ => receiver.http_endpoint(),
     };
+    builder_to(endpoint, protocol)
+}
+
+/// The same for any endpoint.
+pub fn builder_to(endpoint: String, protocol: Protocol) -> Builder {
     trisignal::builder("checkout")
         .environment(HashMap::<String, String>::new())
         .console(ConsoleFormat::Off)
@@ -32,7 +44,19 @@ pub fn builder(receiver: &Receiver, protocol: Protocol) -> Builder {
 }
 
 pub fn telemetry(receiver: &Receiver) -> Telemetry {
-    builder(receiver, Protocol::HttpProtobuf).build().expect("the settings are valid")
+    builder(receiver, Protocol::HttpProtobuf)
+        .build()
+        .expect("the settings are valid")
+}
+
+/// The rhythm of the pipeline, scaled down: tests of outages need not take as long as outages do.
+pub fn brisk() -> Limits {
+    Limits {
+        schedule_delay: Some(Duration::from_millis(20)),
+        retry_initial: Some(Duration::from_millis(10)),
+        retry_max: Some(Duration::from_millis(100)),
+        ..Limits::default()
+    }
 }
 
 /// A subscriber with nothing but the layer of `telemetry`.
@@ -45,9 +69,80 @@ pub fn record<T>(telemetry: &Telemetry, work: impl FnOnce() -> T) -> T {
     tracing::dispatcher::with_default(&subscriber(telemetry), work)
 }
 
-/// Ends `count` spans named `work`, numbered by the attribute `number`.
+/// Ends `count` spans named `work`, numbered from 0 by the attribute `number`.
 pub fn spans(telemetry: &Telemetry, count: u64) {
-    record(telemetry, || (0..count).for_each(|number| drop(tracing::info_span!("work", number))));
+    numbered_spans(telemetry, 0..count);
+}
+
+pub fn numbered_spans(telemetry: &Telemetry, numbers: impl IntoIterator<Item = u64>) {
+    // Signed, because the span layer makes text of unsigned numbers.
+    let numbers = numbers.into_iter().map(u64::cast_signed);
+    record(telemetry, || {
+        numbers.for_each(|number| drop(tracing::info_span!("work", number)))
+    });
+}
+
+/// Logs `count` events, numbered from 0 by the attribute `number`.
+pub fn logs(telemetry: &Telemetry, count: u64) {
+    record(telemetry, || {
+        (0..count).for_each(|number| tracing::info!(number, "worked"))
+    });
+}
+
+/// Polls until `condition` holds, for what no receiver can see.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "not seen in {PATIENCE:?}: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until `count` different items of `signal` were taken.
+pub fn await_unique(receiver: &Receiver, signal: Signal, count: u64) {
+    let enough =
+        |store: &trisignal_receiver::Store| (store.received(signal).unique >= count).then_some(());
+    receiver.wait_for_blocking(PATIENCE, enough).unwrap();
+}
+
+/// Waits until `count` requests ended as `outcome`.
+pub fn await_outcomes(receiver: &Receiver, count: usize, outcome: impl Fn(Outcome) -> bool) {
+    let seen = |store: &trisignal_receiver::Store| {
+        let requests = store.requests();
+        (requests
+            .iter()
+            .filter(|request| outcome(request.outcome))
+            .count()
+            >= count)
+            .then_some(())
+    };
+    receiver.wait_for_blocking(PATIENCE, seen).unwrap();
+}
+
+/// A request that none of the items numbered `poison` may be in.
+pub fn is_poisoned(poison: &'static [i64]) -> impl Fn(&Batch) -> bool + Send + Sync + 'static {
+    move |batch| {
+        let spans = batch.spans.iter().filter_map(|span| span.attr(NUMBER));
+        let logs = batch.logs.iter().filter_map(|log| log.attr(NUMBER));
+        spans
+            .chain(logs)
+            .filter_map(|number| number.as_i64())
+            .any(|number| poison.contains(&number))
+    }
+}
+
+/// The numbers of the spans that `receiver` took.
+pub fn span_numbers(receiver: &Receiver) -> BTreeSet<u64> {
+    let spans = receiver.spans().name("work").all();
+    let number =
+        |span: &trisignal_receiver::Span| span.attr(NUMBER).and_then(|number| number.as_i64());
+    spans
+        .iter()
+        .filter_map(|span| number(span)?.try_into().ok())
+        .collect()
 }
 
 /// That every account of `report` balances; with the report in the message.
@@ -55,4 +150,42 @@ pub fn assert_balanced(report: &Report) {
     for account in [&report.traces, &report.metrics, &report.logs] {
         assert!(account.balances(), "{report}");
     }
+}
+
+/// Conservation, against a witness of its own: what was produced is delivered, dropped or held, and the
+/// receiver has exactly what is said to be delivered, once.
+pub fn assert_conserved(report: &Report, receiver: &Receiver) {
+    assert_balanced(report);
+    for (account, signal) in accounts(report) {
+        let received = receiver.received(signal);
+        assert_eq!(
+            account.delivered, received.unique,
+            "{signal}: {report}; {received:?}"
+        );
+        assert_eq!(
+            (received.duplicates, received.inexact),
+            (0, false),
+            "{signal}: {received:?}"
+        );
+    }
+}
+
+/// [`assert_conserved`] where nothing may be lost, nor be left.
+pub fn assert_all_delivered(report: &Report, receiver: &Receiver) {
+    assert_conserved(report, receiver);
+    assert!(report.complete && report.lost() == 0, "{report}");
+    assert!(
+        accounts(report)
+            .iter()
+            .all(|(account, _)| account.is_complete()),
+        "{report}"
+    );
+}
+
+fn accounts(report: &Report) -> [(SignalAccount, Signal); 3] {
+    [
+        (report.traces, Signal::Traces),
+        (report.metrics, Signal::Metrics),
+        (report.logs, Signal::Logs),
+    ]
 }

@@ -1,5 +1,17 @@
-//! The pipeline on the wire: what an OTLP receiver sees of a service that uses `trisignal`.
+//! The pipeline on the wire: what an OTLP receiver sees of a service that uses `trisignal`, also under faults.
+//!
+//! Rows are those of the project's list of faults, scaled down: outages and limits are short, the counts are
+//! exact. Nothing here depends on how fast the machine is.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)] // a test fails by panicking
 
+mod bounds;
+mod certificates;
 mod common;
+mod life;
+mod outages;
+mod panics;
+mod proxy;
+mod rejected;
 mod signals;
+mod switched_off;
+mod tls;

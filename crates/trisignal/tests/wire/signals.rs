@@ -4,7 +4,9 @@ use trisignal::otel::KeyValue;
 use trisignal::{Compression, Limits, Protocol};
 use trisignal_receiver::{Signal, SpanKind};
 
-use super::common::{PATIENCE, PROTOCOLS, assert_balanced, builder, receiver, record, spans, telemetry};
+use super::common::{
+    PATIENCE, PROTOCOLS, assert_balanced, builder, receiver, record, spans, telemetry,
+};
 
 #[test]
 fn spans_logs_and_metrics_arrive_by_either_protocol() {
@@ -17,7 +19,10 @@ fn spans_logs_and_metrics_arrive_by_either_protocol() {
                 .header("x-team", "payments")
                 .build()
                 .unwrap();
-            let orders = telemetry.meter("orders").u64_counter("orders.placed").build();
+            let orders = telemetry
+                .meter("orders")
+                .u64_counter("orders.placed")
+                .build();
             record(&telemetry, || {
                 tracing::info_span!("parent", otel.kind = "server").in_scope(|| {
                     tracing::info_span!("child", item = "book").in_scope(|| {
@@ -35,9 +40,15 @@ fn spans_logs_and_metrics_arrive_by_either_protocol() {
             assert_eq!(parent.kind, SpanKind::Server);
             assert!(parent.is_root());
             assert_eq!(child.parent_span_id, parent.span_id);
-            assert_eq!(child.attr("item").and_then(|item| item.as_str()), Some("book"));
+            assert_eq!(
+                child.attr("item").and_then(|item| item.as_str()),
+                Some("book")
+            );
             assert_eq!(child.service, "checkout");
-            assert_eq!(child.resource.attributes.str("service.version"), Some("1.2.3"));
+            assert_eq!(
+                child.resource.attributes.str("service.version"),
+                Some("1.2.3")
+            );
             assert_eq!(parent.correlation_id(), Some(parent.trace_id.as_str()));
             assert_eq!(child.correlation_id(), Some(parent.trace_id.as_str()));
 
@@ -51,11 +62,16 @@ fn spans_logs_and_metrics_arrive_by_either_protocol() {
 
             assert_eq!(report.traces.delivered, 2);
             assert_eq!(report.logs.delivered, 1);
-            assert_eq!(report.metrics.delivered, receiver.received(Signal::Metrics).items);
+            assert_eq!(
+                report.metrics.delivered,
+                receiver.received(Signal::Metrics).items
+            );
             for request in receiver.requests() {
                 assert_eq!(request.header("x-team"), Some("payments"));
                 let agent = request.header("user-agent").unwrap();
-                assert!(agent.starts_with("trisignal/") && agent.contains(" OTel-OTLP-Exporter-Rust/"));
+                assert!(
+                    agent.starts_with("trisignal/") && agent.contains(" OTel-OTLP-Exporter-Rust/")
+                );
             }
         }
     }
@@ -84,17 +100,26 @@ fn what_comes_after_the_shutdown_is_dropped_and_counted() {
     spans(&telemetry, 5);
     let second = telemetry.shutdown_blocking(PATIENCE);
     assert_eq!((first.traces.produced, first.traces.delivered), (10, 10));
-    assert_eq!(second.traces, first.traces, "the second shutdown answers the first's report");
+    assert_eq!(
+        second.traces, first.traces,
+        "the second shutdown answers the first's report"
+    );
     let health = telemetry.health();
     assert!(health.traces.balances());
-    assert_eq!(health.traces.dropped.get(trisignal::DropReason::Shutdown), 5);
+    assert_eq!(
+        health.traces.dropped.get(trisignal::DropReason::Shutdown),
+        5
+    );
 }
 
 #[test]
 fn no_request_is_larger_than_a_mebibyte_and_what_can_not_fit_is_counted() {
     let receiver = receiver();
     let telemetry = builder(&receiver, Protocol::HttpProtobuf)
-        .limits(Limits { batch_items: Some(10_000), ..Limits::default() })
+        .limits(Limits {
+            batch_items: Some(10_000),
+            ..Limits::default()
+        })
         .build()
         .unwrap();
     record(&telemetry, || {
@@ -106,6 +131,14 @@ fn no_request_is_larger_than_a_mebibyte_and_what_can_not_fit_is_counted() {
     let report = telemetry.shutdown_blocking(PATIENCE);
     assert_balanced(&report);
     assert_eq!(report.traces.delivered, 1_999, "{report}");
-    assert_eq!(report.traces.dropped.get(trisignal::DropReason::TooLarge), 1);
-    assert!(receiver.requests().iter().all(|request| request.decompressed_bytes <= 1 << 20));
+    assert_eq!(
+        report.traces.dropped.get(trisignal::DropReason::TooLarge),
+        1
+    );
+    assert!(
+        receiver
+            .requests()
+            .iter()
+            .all(|request| request.decompressed_bytes <= 1 << 20)
+    );
 }
