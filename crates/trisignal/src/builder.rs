@@ -7,26 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanProcessor};
+use opentelemetry_sdk::logs::LogProcessor;
+use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor};
 use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{
-    self, ByteSize, Compression, Config, Environment, ProcessEnvironment, Protocol, RootSampler,
-    SamplerConfig, Settings,
+    self, ByteSize, Compression, Environment, ProcessEnvironment, Protocol, Settings,
 };
 use crate::console::{ConsoleFormat, ConsoleWriter};
 use crate::error::Error;
-use crate::guard::{Guard, GuardedLogProcessor, GuardedSampler, GuardedSpanProcessor, OnPanic};
 use crate::install;
-use crate::metrics::guard::GuardedMeterProvider;
-use crate::pipeline::encode::MetricEncoder;
-use crate::pipeline::processors::{
-    CorrelationProcessor, PipelineLogProcessor, PipelineMetricExporter, PipelineSpanProcessor,
-};
-use crate::pipeline::{Pipeline, Shared};
-use crate::telemetry::{Providers, Telemetry};
+use crate::pipeline::Pipeline;
+use crate::providers::{Hooks, Providers};
+use crate::telemetry::Telemetry;
 
 /// A layer of the user on the subscriber that [`Builder::install`] makes.
 pub(crate) type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -48,9 +41,7 @@ pub(crate) type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 pub struct Builder {
     settings: Settings,
     environment: Box<dyn Environment>,
-    sampler: Option<Arc<dyn ShouldSample>>,
-    span_processors: Vec<Box<dyn SpanProcessor>>,
-    log_processors: Vec<Box<dyn LogProcessor>>,
+    hooks: Hooks,
     layers: Vec<BoxedLayer>,
     console_writer: ConsoleWriter,
 }
@@ -92,9 +83,7 @@ impl Builder {
                 ..Settings::default()
             },
             environment: Box::new(ProcessEnvironment),
-            sampler: None,
-            span_processors: Vec::new(),
-            log_processors: Vec::new(),
+            hooks: Hooks::default(),
             layers: Vec::new(),
             console_writer: ConsoleWriter::stdout(),
         }
@@ -215,20 +204,20 @@ impl Builder {
 
     /// Decides which spans are recorded, instead of `OTEL_TRACES_SAMPLER`. Where it panics, the span is sampled.
     pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
-        self.sampler = Some(Arc::new(sampler));
+        self.hooks.sampler = Some(Arc::new(sampler));
         self
     }
 
     /// Adds a processor that sees each span before the pipeline does. Its panics are contained and counted.
     pub fn span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
-        self.span_processors.push(Box::new(processor));
+        self.hooks.span_processors.push(Box::new(processor));
         self
     }
 
     /// Adds a processor that sees, and may change, each log record before the pipeline does. Its panics are contained
     /// and counted.
     pub fn log_processor(mut self, processor: impl LogProcessor + 'static) -> Self {
-        self.log_processors.push(Box::new(processor));
+        self.hooks.log_processors.push(Box::new(processor));
         self
     }
 
@@ -278,24 +267,7 @@ impl Builder {
             ));
         }
         let pipeline = Pipeline::start(&config)?;
-        let shared = Arc::clone(pipeline.shared());
-        let counted = Arc::clone(&shared);
-        let on_panic: OnPanic = Arc::new(move || counted.ledger.count_callback_panic());
-        let guard = Guard::new(Arc::clone(&on_panic));
-        let providers = Providers {
-            tracer: config.traces.otlp.as_ref().map(|_| {
-                tracer_provider(&config, &shared, &guard, self.sampler, self.span_processors)
-            }),
-            logger: config
-                .logs
-                .otlp
-                .as_ref()
-                .map(|_| logger_provider(&config, &shared, &guard, self.log_processors)),
-            meter: match config.metrics.otlp {
-                Some(_) => Some(meter_provider(&config, &shared, on_panic)?),
-                None => None,
-            },
-        };
+        let providers = Providers::build(&config, pipeline.shared(), self.hooks)?;
         Ok(Telemetry::new(
             config,
             Some(pipeline),
@@ -303,86 +275,6 @@ impl Builder {
             self.console_writer,
         ))
     }
-}
-
-fn tracer_provider(
-    config: &Config,
-    shared: &Arc<Shared>,
-    guard: &Guard,
-    sampler: Option<Arc<dyn ShouldSample>>,
-    processors: Vec<Box<dyn SpanProcessor>>,
-) -> SdkTracerProvider {
-    let inner = sampler.unwrap_or_else(|| Arc::new(configured_sampler(config.sampler)));
-    let mut builder = SdkTracerProvider::builder()
-        .with_resource(config.resource.clone())
-        .with_span_limits(config.span_limits)
-        .with_sampler(GuardedSampler {
-            inner,
-            guard: guard.clone(),
-        })
-        .with_span_processor(CorrelationProcessor);
-    for inner in processors {
-        builder = builder.with_span_processor(GuardedSpanProcessor {
-            inner,
-            guard: guard.clone(),
-        });
-    }
-    builder
-        .with_span_processor(PipelineSpanProcessor {
-            shared: Arc::clone(shared),
-        })
-        .build()
-}
-
-fn configured_sampler(config: SamplerConfig) -> Sampler {
-    let root = match config.root {
-        RootSampler::AlwaysOn => Sampler::AlwaysOn,
-        RootSampler::AlwaysOff => Sampler::AlwaysOff,
-        RootSampler::TraceIdRatio(ratio) => Sampler::TraceIdRatioBased(ratio),
-    };
-    if config.parent_based {
-        Sampler::ParentBased(Box::new(root))
-    } else {
-        root
-    }
-}
-
-fn logger_provider(
-    config: &Config,
-    shared: &Arc<Shared>,
-    guard: &Guard,
-    processors: Vec<Box<dyn LogProcessor>>,
-) -> SdkLoggerProvider {
-    let mut builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
-    for inner in processors {
-        builder = builder.with_log_processor(GuardedLogProcessor {
-            inner,
-            guard: guard.clone(),
-        });
-    }
-    builder
-        .with_log_processor(PipelineLogProcessor {
-            shared: Arc::clone(shared),
-        })
-        .build()
-}
-
-fn meter_provider(
-    config: &Config,
-    shared: &Arc<Shared>,
-    on_panic: OnPanic,
-) -> Result<(SdkMeterProvider, GuardedMeterProvider), Error> {
-    let encoder = MetricEncoder::new(config.temporality)?;
-    let exporter = PipelineMetricExporter::new(Arc::clone(shared), encoder);
-    let reader = PeriodicReader::builder(exporter)
-        .with_interval(config.metric_interval)
-        .build();
-    let provider = SdkMeterProvider::builder()
-        .with_resource(config.resource.clone())
-        .with_reader(reader)
-        .build();
-    let guarded = GuardedMeterProvider::new(provider.clone(), on_panic);
-    Ok((provider, guarded))
 }
 
 impl fmt::Debug for Builder {

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::logs::LoggerProvider as _;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::sync::{oneshot, watch};
@@ -24,8 +23,9 @@ use crate::console::{ConsoleOptions, ConsoleWriter};
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::install;
-use crate::metrics::guard::GuardedMeterProvider;
-use crate::pipeline::{Collect, Drained, Pipeline};
+use crate::life::Life;
+use crate::pipeline::{Drained, Pipeline};
+use crate::providers::Providers;
 use crate::report::{FlushReport, Health, Report, ShutdownReport};
 use crate::shutdown_signal;
 
@@ -52,62 +52,8 @@ pub(crate) struct Inner {
     pub(crate) pipeline: Option<Pipeline>,
     pub(crate) providers: Providers,
     pub(crate) console_writer: ConsoleWriter,
-    life: Mutex<Life>,
+    pub(crate) life: Mutex<Life>,
     signal: OnceLock<watch::Receiver<bool>>,
-}
-
-/// The SDK's part, as far as signals are exported.
-#[derive(Default)]
-pub(crate) struct Providers {
-    pub(crate) tracer: Option<SdkTracerProvider>,
-    pub(crate) meter: Option<(SdkMeterProvider, GuardedMeterProvider)>,
-    pub(crate) logger: Option<SdkLoggerProvider>,
-}
-
-impl Providers {
-    /// Has the SDK hand over what it still has: metrics, and what processors of the user keep back.
-    fn flush(&self) -> Collect {
-        let meter = self.meter();
-        let processors = self.flush_processors();
-        Box::new(move || {
-            let _ = meter.map(|provider| provider.force_flush());
-            processors();
-        })
-    }
-
-    /// [`flush`](Self::flush), after which no metrics come any more. Spans and logs may, to be counted as dropped.
-    fn finish(&self) -> Collect {
-        let meter = self.meter();
-        let processors = self.flush_processors();
-        Box::new(move || {
-            // The reader collects a last time and ends its thread.
-            let _ = meter.map(|provider| provider.shutdown());
-            processors();
-        })
-    }
-
-    fn meter(&self) -> Option<SdkMeterProvider> {
-        self.meter.as_ref().map(|(provider, _)| provider.clone())
-    }
-
-    /// Errors in it are those of processors of the user; ours count what they lose.
-    fn flush_processors(&self) -> Collect {
-        let (tracer, logger) = (self.tracer.clone(), self.logger.clone());
-        Box::new(move || {
-            let _ = tracer.map(|provider| provider.force_flush());
-            let _ = logger.map(|provider| provider.force_flush());
-        })
-    }
-}
-
-/// Called with the report of a shutdown.
-type Waiter = Box<dyn FnOnce(Report) + Send>;
-
-enum Life {
-    Running,
-    /// A shutdown is under way; these want to know how it ends.
-    Ending(Vec<Waiter>),
-    Ended(Box<Report>),
 }
 
 impl Telemetry {
@@ -117,7 +63,7 @@ impl Telemetry {
         providers: Providers,
         console_writer: ConsoleWriter,
     ) -> Self {
-        let life = Mutex::new(Life::Running);
+        let life = Mutex::default();
         let signal = OnceLock::new();
         Self {
             inner: Arc::new(Inner {
@@ -353,85 +299,9 @@ impl Telemetry {
     }
 }
 
-impl Inner {
-    fn start_shutdown(self: &Arc<Self>, deadline: Duration, waiter: Waiter) {
-        let begin = Instant::now();
-        let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *life {
-            Life::Ended(report) => {
-                let report = **report;
-                drop(life);
-                return waiter(report);
-            }
-            Life::Ending(waiters) => return waiters.push(waiter),
-            Life::Running => *life = Life::Ending(vec![waiter]),
-        }
-        drop(life);
-        let ending = Ending {
-            inner: Arc::clone(self),
-            begin,
-            report: None,
-        };
-        let Some(pipeline) = &self.pipeline else {
-            return;
-        };
-        let drain = pipeline.drain(self.providers.finish());
-        pipeline.runtime().spawn(async move {
-            // The whole of it: a closure would capture the one field, and end the life too early.
-            let mut ending = ending;
-            let Drained { accounts, complete } = drain.shutdown(deadline).await;
-            ending.report = Some(Report::new(accounts, complete, begin.elapsed()));
-        });
-    }
-
-    /// The accounts as they stand; complete when nothing is held.
-    fn snapshot(&self, elapsed: Duration) -> Report {
-        let accounts = self
-            .pipeline
-            .as_ref()
-            .map(Pipeline::accounts)
-            .unwrap_or_default();
-        let complete = accounts.iter().all(|account| account.held == 0);
-        Report::new(accounts, complete, elapsed)
-    }
-}
-
-/// Ends the life of the telemetry when a shutdown is over, also when its task was dropped.
-struct Ending {
-    inner: Arc<Inner>,
-    begin: Instant,
-    report: Option<Report>,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let report = self
-            .report
-            .unwrap_or_else(|| self.inner.snapshot(self.begin.elapsed()));
-        let mut life = self
-            .inner
-            .life
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *life, Life::Ended(Box::new(report)));
-        drop(life);
-        if let Life::Ending(waiters) = before {
-            waiters.into_iter().for_each(|waiter| waiter(report));
-        }
-    }
-}
-
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        let ended = matches!(
-            *self
-                .inner
-                .life
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-            Life::Ended(_)
-        );
-        if ended {
+        if self.inner.has_ended() {
             return;
         }
         let report = self.shutdown_blocking(DROP_DEADLINE);

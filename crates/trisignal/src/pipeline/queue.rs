@@ -146,7 +146,7 @@ mod tests {
         let by_bytes = queue(10, 100, 10);
         by_bytes.push(1, 40);
         by_bytes.push(2, 40);
-        assert_eq!(by_bytes.push(3, 90), queued(2, false));
+        assert_eq!(by_bytes.push(3, 90), queued(2, true));
         assert_eq!(by_bytes.push(4, 101), Pushed::TooLarge);
         assert_eq!(by_bytes.take_batch(true, 1_000), Some(vec![3]));
     }

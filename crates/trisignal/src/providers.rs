@@ -1,0 +1,180 @@
+//! The SDK's part of telemetry: one provider for each signal that is exported, and what users hook into them.
+
+use std::sync::Arc;
+
+use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanProcessor};
+
+use crate::config::{Config, RootSampler, SamplerConfig};
+use crate::error::Error;
+use crate::guard::{Guard, GuardedLogProcessor, GuardedSampler, GuardedSpanProcessor, OnPanic};
+use crate::metrics::guard::GuardedMeterProvider;
+use crate::pipeline::encode::MetricEncoder;
+use crate::pipeline::processors::{
+    CorrelationProcessor, PipelineLogProcessor, PipelineMetricExporter, PipelineSpanProcessor,
+};
+use crate::pipeline::{Collect, Shared};
+
+/// The SDK's part, as far as signals are exported.
+#[derive(Default)]
+pub(crate) struct Providers {
+    pub(crate) tracer: Option<SdkTracerProvider>,
+    pub(crate) meter: Option<(SdkMeterProvider, GuardedMeterProvider)>,
+    pub(crate) logger: Option<SdkLoggerProvider>,
+}
+
+/// What the user gave the SDK to call.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) sampler: Option<Arc<dyn ShouldSample>>,
+    pub(crate) span_processors: Vec<Box<dyn SpanProcessor>>,
+    pub(crate) log_processors: Vec<Box<dyn LogProcessor>>,
+}
+
+impl Providers {
+    /// A provider for each signal that is exported, with the hooks of the user before the pipeline's.
+    ///
+    /// # Errors
+    ///
+    /// When metrics can't be encoded; see [`MetricEncoder::new`].
+    pub(crate) fn build(
+        config: &Config,
+        shared: &Arc<Shared>,
+        hooks: Hooks,
+    ) -> Result<Self, Error> {
+        let counted = Arc::clone(shared);
+        let on_panic: OnPanic = Arc::new(move || counted.ledger.count_callback_panic());
+        let guard = Guard::new(Arc::clone(&on_panic));
+        let Hooks {
+            sampler,
+            span_processors,
+            log_processors,
+        } = hooks;
+        let traces = config.traces.otlp.as_ref();
+        let logs = config.logs.otlp.as_ref();
+        let metrics = config.metrics.otlp.as_ref();
+        Ok(Self {
+            tracer: traces
+                .map(|_| tracer_provider(config, shared, &guard, sampler, span_processors)),
+            logger: logs.map(|_| logger_provider(config, shared, &guard, log_processors)),
+            meter: metrics
+                .map(|_| meter_provider(config, shared, on_panic))
+                .transpose()?,
+        })
+    }
+
+    /// Has the SDK hand over what it still has: metrics, and what processors of the user keep back.
+    pub(crate) fn flush(&self) -> Collect {
+        let meter = self.meter();
+        let processors = self.flush_processors();
+        Box::new(move || {
+            let _ = meter.map(|provider| provider.force_flush());
+            processors();
+        })
+    }
+
+    /// [`flush`](Self::flush), after which no metrics come any more. Spans and logs may, to be counted as dropped.
+    pub(crate) fn finish(&self) -> Collect {
+        let meter = self.meter();
+        let processors = self.flush_processors();
+        Box::new(move || {
+            // The reader collects a last time and ends its thread.
+            let _ = meter.map(|provider| provider.shutdown());
+            processors();
+        })
+    }
+
+    fn meter(&self) -> Option<SdkMeterProvider> {
+        self.meter.as_ref().map(|(provider, _)| provider.clone())
+    }
+
+    /// Errors in it are those of processors of the user; ours count what they lose.
+    fn flush_processors(&self) -> Collect {
+        let (tracer, logger) = (self.tracer.clone(), self.logger.clone());
+        Box::new(move || {
+            let _ = tracer.map(|provider| provider.force_flush());
+            let _ = logger.map(|provider| provider.force_flush());
+        })
+    }
+}
+
+fn tracer_provider(
+    config: &Config,
+    shared: &Arc<Shared>,
+    guard: &Guard,
+    sampler: Option<Arc<dyn ShouldSample>>,
+    processors: Vec<Box<dyn SpanProcessor>>,
+) -> SdkTracerProvider {
+    let inner = sampler.unwrap_or_else(|| Arc::new(configured_sampler(config.sampler)));
+    let mut builder = SdkTracerProvider::builder()
+        .with_resource(config.resource.clone())
+        .with_span_limits(config.span_limits)
+        .with_sampler(GuardedSampler {
+            inner,
+            guard: guard.clone(),
+        })
+        .with_span_processor(CorrelationProcessor);
+    for inner in processors {
+        builder = builder.with_span_processor(GuardedSpanProcessor {
+            inner,
+            guard: guard.clone(),
+        });
+    }
+    builder
+        .with_span_processor(PipelineSpanProcessor {
+            shared: Arc::clone(shared),
+        })
+        .build()
+}
+
+fn configured_sampler(config: SamplerConfig) -> Sampler {
+    let root = match config.root {
+        RootSampler::AlwaysOn => Sampler::AlwaysOn,
+        RootSampler::AlwaysOff => Sampler::AlwaysOff,
+        RootSampler::TraceIdRatio(ratio) => Sampler::TraceIdRatioBased(ratio),
+    };
+    if config.parent_based {
+        Sampler::ParentBased(Box::new(root))
+    } else {
+        root
+    }
+}
+
+fn logger_provider(
+    config: &Config,
+    shared: &Arc<Shared>,
+    guard: &Guard,
+    processors: Vec<Box<dyn LogProcessor>>,
+) -> SdkLoggerProvider {
+    let mut builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
+    for inner in processors {
+        builder = builder.with_log_processor(GuardedLogProcessor {
+            inner,
+            guard: guard.clone(),
+        });
+    }
+    builder
+        .with_log_processor(PipelineLogProcessor {
+            shared: Arc::clone(shared),
+        })
+        .build()
+}
+
+fn meter_provider(
+    config: &Config,
+    shared: &Arc<Shared>,
+    on_panic: OnPanic,
+) -> Result<(SdkMeterProvider, GuardedMeterProvider), Error> {
+    let encoder = MetricEncoder::new(config.temporality)?;
+    let exporter = PipelineMetricExporter::new(Arc::clone(shared), encoder);
+    let reader = PeriodicReader::builder(exporter)
+        .with_interval(config.metric_interval)
+        .build();
+    let provider = SdkMeterProvider::builder()
+        .with_resource(config.resource.clone())
+        .with_reader(reader)
+        .build();
+    let guarded = GuardedMeterProvider::new(provider.clone(), on_panic);
+    Ok((provider, guarded))
+}
