@@ -1,4 +1,44 @@
-//! The one seam between `tracing` spans and the OpenTelemetry context.
+//! The context of the code that runs, and how to take it where a runtime would lose it.
+//!
+//! # Carrying context
+//!
+//! Inside one task context follows the code. It is lost where other code takes the work over: a
+//! spawned task, a thread of the blocking pool, a stream that somebody else polls, the other end of
+//! a channel. There it is taken along in one word:
+//!
+//! | work goes | with |
+//! |---|---|
+//! | to a task | [`future.in_current_context()`](InContextExt::in_current_context) |
+//! | to a stream that is polled elsewhere | [`stream.in_current_context()`](InContextExt::in_current_context) |
+//! | to the blocking pool, or a thread | [`bind(closure)`](bind) |
+//! | through a channel | [`Carried`] around the value |
+//! | anywhere else | [`Captured`] |
+//!
+//! What is taken along is both the current `tracing` span, whose fields go to logs, and the current
+//! OpenTelemetry context with the trace, the baggage and in it the correlation ID. The span stays
+//! open as long as something holds on to it.
+//!
+//! ```
+//! use trisignal_instrumentation::context::{self, InContextExt};
+//! use trisignal_instrumentation::correlation::CorrelationId;
+//! # use opentelemetry::Context;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! # let id = CorrelationId::parse("order-4711").unwrap();
+//! # let _request = id.with_context(&Context::new()).attach();
+//! async fn audit() -> String {
+//!     CorrelationId::current().unwrap().to_string()
+//! }
+//!
+//! let task = tokio::spawn(audit().in_current_context());
+//! assert_eq!(task.await.unwrap(), "order-4711");
+//!
+//! let hashed = tokio::task::spawn_blocking(context::bind(|| CorrelationId::current().unwrap()));
+//! assert_eq!(hashed.await.unwrap().as_str(), "order-4711");
+//! # }
+//! ```
+//!
+//! # The seam to the bridge
 //!
 //! This crate does not know which bridge turns `tracing` spans into OpenTelemetry's, nor whether
 //! there is one. It relies on two habits of a bridge with context activation, and on nothing else:
@@ -10,7 +50,15 @@
 //! and an outgoing call reads the context back with [`current`] inside its span. A bridge that
 //! activates contexts in another way has to be taught here only.
 
+mod captured;
+mod carried;
+mod in_context;
+
 use opentelemetry::Context;
+
+pub use self::captured::{Captured, bind};
+pub use self::carried::Carried;
+pub use self::in_context::{InContext, InContextExt};
 
 /// The OpenTelemetry context of the code that runs now: the context of the entered `tracing` span
 /// when a bridge is installed, else whatever was attached last, else an empty context.

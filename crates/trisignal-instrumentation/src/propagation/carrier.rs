@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
 
+use super::b3;
 use super::trace_context::{TRACEPARENT, TRACESTATE};
 
 /// Stands for a header value that is no visible ASCII. No grammar of a propagator has this
@@ -30,9 +31,9 @@ impl Extractor for HeaderExtractor<'_> {
 
 /// Writes into a header map, in place of all values that a name had.
 ///
-/// A new `traceparent` takes the old `tracestate` away: a request that was made from the headers of
-/// another would otherwise carry the state of a trace it does not belong to. What is no valid
-/// header is left out.
+/// A new `traceparent` takes the old `tracestate` away, and a new `x-b3-traceid` the other headers
+/// of its kind: a request that was made from the headers of another would otherwise carry the state
+/// of a trace it does not belong to. What is no valid header is left out.
 #[derive(Debug)]
 pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
@@ -44,6 +45,10 @@ impl Injector for HeaderInjector<'_> {
         };
         if name == TRACEPARENT {
             self.0.remove(TRACESTATE);
+        } else if name == b3::TRACE_ID {
+            for stale in b3::OPTIONAL {
+                self.0.remove(stale);
+            }
         }
         // It fails only for a map of 32,768 headers, which no request can carry anyway.
         let _ = self.0.try_insert(name, value);

@@ -1,18 +1,28 @@
-//! W3C Trace Context (level 2) and W3C Baggage, read and written byte by byte.
+//! The formats that carry a trace and its baggage in headers, read and written byte by byte.
+//!
+//! | [`Format`] | name | headers | propagator |
+//! |---|---|---|---|
+//! | `TraceContext` | `tracecontext` | `traceparent`, `tracestate` | [`TraceContextPropagator`]: W3C Trace Context, level 2 |
+//! | `Baggage` | `baggage` | `baggage` | [`BaggagePropagator`]: W3C Baggage |
+//! | `B3` | `b3` | `b3`; reads `x-b3-…` too | [`B3Propagator::single`]: Zipkin |
+//! | `B3Multi` | `b3multi` | `x-b3-…`; reads `b3` too | [`B3Propagator::multi`]: Zipkin |
+//! | `XRay` | `xray` | `x-amzn-trace-id` | [`XRayPropagator`]: AWS X-Ray |
 //!
 //! Inbound headers are hostile until parsed: what the grammars forbid is dropped, counted by
 //! `trisignal.propagation.rejected`, and never makes a log line. All limits are hard, and what is
 //! stored is at most what they allow.
 //!
-//! There are two ways in:
+//! There are three ways in:
 //!
-//! - [`TraceContextPropagator`] and [`BaggagePropagator`] implement `TextMapPropagator`.
-//!   `trisignal::init` installs them globally, and the layers of [`http`](crate::http) use **the
-//!   global propagator**. Where nothing is installed the API's own no-op one is in force: then the
-//!   layers propagate no trace and no baggage, and only the correlation headers are read and
-//!   written. A library leaves it at that; a program without `trisignal` installs propagators with
-//!   `opentelemetry::global::set_text_map_propagator`.
-//! - [`extract`] and [`inject`] work on a header map at once, whatever is installed.
+//! - [`composite`] makes one propagator of formats, for
+//!   `opentelemetry::global::set_text_map_propagator`. `trisignal::init` does that with the formats
+//!   of `OTEL_PROPAGATORS`, and the layers of [`http`](crate::http) use **the global propagator**.
+//!   Where nothing is installed the API's own no-op one is in force: then the layers propagate no
+//!   trace and no baggage, and only the correlation headers are read and written. A library leaves
+//!   it at that.
+//! - [`extract`] and [`inject`] carry W3C Trace Context and W3C Baggage over a header map at once,
+//!   whatever is installed.
+//! - [`env`] carries context in environment variables, for command lines and batch jobs.
 //!
 //! ```
 //! use http::HeaderMap;
@@ -29,18 +39,26 @@
 //! assert_eq!(outgoing, inbound);
 //! ```
 
+mod b3;
 mod baggage;
 mod carrier;
+pub mod env;
+mod format;
+mod hex;
 mod trace_context;
 mod tracestate;
+mod xray;
 
 use http::HeaderMap;
-use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::{Context, KeyValue};
 
+pub use self::b3::B3Propagator;
 pub use self::baggage::BaggagePropagator;
 pub use self::carrier::{HeaderExtractor, HeaderInjector};
+pub use self::format::{Format, UnknownFormat, composite};
 pub use self::trace_context::TraceContextPropagator;
+pub use self::xray::XRayPropagator;
 use crate::instruments::PROPAGATION_REJECTED;
 
 /// `cx` with the remote span and the baggage of `headers`. What is absent or ill-formed leaves `cx`
@@ -57,6 +75,23 @@ pub fn inject(cx: &Context, headers: &mut HeaderMap) {
     let mut carrier = HeaderInjector(headers);
     TraceContextPropagator::new().inject_context(cx, &mut carrier);
     BaggagePropagator::new().inject_context(cx, &mut carrier);
+}
+
+/// A header that may be there once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Header<'a> {
+    Absent,
+    One(&'a str),
+    /// Nobody can tell which is right.
+    Several,
+}
+
+fn header<'a>(extractor: &'a dyn Extractor, name: &str) -> Header<'a> {
+    match extractor.get_all(name).as_deref() {
+        None | Some([]) => Header::Absent,
+        Some([value]) => Header::One(value),
+        Some(_) => Header::Several,
+    }
 }
 
 /// Counts something of the header `name` that was not taken or not sent.

@@ -7,8 +7,14 @@
 //! ```
 //!
 //! A version above `00` may go on after these 55 bytes with a dash. Two headers are no parent at
-//! all: nobody can tell which is right. The flags are sampled (`01`) and random (`02`); random is
-//! carried on as received, all others are zero when sent.
+//! all: nobody can tell which is right.
+//!
+//! The flags are sampled (`01`) and random (`02`); all others are zero when sent. Random is carried
+//! on as received, set or not, also past an SDK that forgets the flags of the traces that it does
+//! not sample. On a trace that begins here it is not set: level 2 says that it should be where the
+//! last seven bytes of the ID are random, but the SDK (0.33) starts each root with no flag at all,
+//! and a propagator cannot tell such a root from the continuation of a trace that came without it,
+//! where setting it is forbidden.
 
 use std::sync::LazyLock;
 
@@ -17,7 +23,7 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use opentelemetry::{Context, SpanId, TraceFlags, TraceId};
 
-use super::{count_rejected, tracestate};
+use super::{count_rejected, hex, tracestate};
 
 pub(super) const TRACEPARENT: &str = "traceparent";
 pub(super) const TRACESTATE: &str = "tracestate";
@@ -27,6 +33,10 @@ const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 static FIELDS: LazyLock<[String; 2]> =
     LazyLock::new(|| [TRACEPARENT.to_owned(), TRACESTATE.to_owned()]);
+
+/// In the context of what came with the random flag.
+#[derive(Clone, Copy)]
+struct RandomTrace(TraceId);
 
 /// `traceparent` and `tracestate`, as W3C Trace Context level 2 has them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,7 +61,13 @@ impl TextMapPropagator for TraceContextPropagator {
         if !span.is_valid() {
             return;
         }
-        let flags = span.trace_flags() & (TraceFlags::SAMPLED | RANDOM);
+        let mut flags = span.trace_flags() & (TraceFlags::SAMPLED | RANDOM);
+        if cx
+            .get::<RandomTrace>()
+            .is_some_and(|trace| trace.0 == span.trace_id())
+        {
+            flags = flags | RANDOM;
+        }
         injector.set(
             TRACEPARENT,
             format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags),
@@ -63,7 +79,16 @@ impl TextMapPropagator for TraceContextPropagator {
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
         match remote_span(extractor) {
-            Some(span) => cx.with_remote_span_context(span),
+            Some(span) => {
+                let random = span.trace_flags() & RANDOM == RANDOM;
+                let trace_id = span.trace_id();
+                let cx = cx.with_remote_span_context(span);
+                if random {
+                    cx.with_value(RandomTrace(trace_id))
+                } else {
+                    cx
+                }
+            }
             None => cx.clone(),
         }
     }
@@ -101,42 +126,20 @@ fn parse(header: &[u8]) -> Option<(TraceId, SpanId, TraceFlags)> {
     if [2, 35, 52].iter().any(|dash| known[*dash] != b'-') {
         return None;
     }
-    match hex::<1>(&known[..2])? {
+    match hex::bytes(&known[..2])? {
         [0xff] => return None,
         [0x00] if !rest.is_empty() => return None,
         _ if !rest.is_empty() && rest[0] != b'-' => return None,
         _ => {}
     }
-    let trace_id = TraceId::from_bytes(hex(&known[3..35])?);
-    let span_id = SpanId::from_bytes(hex(&known[36..52])?);
-    let [flags] = hex(&known[53..])?;
-    if trace_id == TraceId::INVALID || span_id == SpanId::INVALID {
-        return None;
-    }
+    let trace_id = hex::trace_id(&known[3..35])?;
+    let span_id = hex::span_id(&known[36..52])?;
+    let [flags] = hex::bytes(&known[53..])?;
     Some((
         trace_id,
         span_id,
         TraceFlags::new(flags) & (TraceFlags::SAMPLED | RANDOM),
     ))
-}
-
-/// The bytes of `2 * N` lower-case hex digits.
-fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    const fn value(digit: u8) -> Option<u8> {
-        match digit {
-            b'0'..=b'9' => Some(digit - b'0'),
-            b'a'..=b'f' => Some(digit - b'a' + 10),
-            _ => None,
-        }
-    }
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = value(pair[0])? << 4 | value(pair[1])?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -311,3 +311,35 @@ fn random_bytes_round_trip_or_are_refused() {
         }
     }
 }
+
+#[test]
+fn the_random_flag_outlives_an_sdk_that_forgets_it() {
+    let received = |flags: &str| {
+        let parent = format!("{}{flags}", &GOOD[..53]);
+        extract(&Context::new(), &headers(&[(TRACEPARENT, &parent)]))
+    };
+    let sent_below = |cx: &Context, trace: TraceId, flags: TraceFlags| {
+        // As the SDK makes a span: new, not remote, and without a flag when it is not sampled.
+        let span = SpanContext::new(trace, SpanId::from(9), flags, false, TraceState::NONE);
+        let mut sent = HeaderMap::new();
+        inject(&cx.with_remote_span_context(span), &mut sent);
+        sent[TRACEPARENT].to_str().unwrap()[53..].to_owned()
+    };
+    let own = parse(GOOD.as_bytes()).unwrap().0;
+    let cases = [
+        ("02", TraceFlags::NOT_SAMPLED, "02"),
+        ("03", TraceFlags::NOT_SAMPLED, "02"),
+        ("02", TraceFlags::SAMPLED, "03"),
+        ("01", TraceFlags::NOT_SAMPLED, "00"),
+        ("00", TraceFlags::SAMPLED, "01"),
+    ];
+    for (inbound, flags, expected) in cases {
+        assert_eq!(sent_below(&received(inbound), own, flags), expected);
+        let other = sent_below(&received(inbound), TraceId::from(7), flags);
+        assert_eq!(
+            other,
+            format!("{flags:02x}"),
+            "another trace has nothing of it"
+        );
+    }
+}
