@@ -10,6 +10,8 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::logs::LogProcessor;
 use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor};
 use tracing_subscriber::{Layer, Registry};
+use trisignal_instrumentation::correlation::BAGGAGE_KEY;
+use trisignal_instrumentation::propagation::Format;
 
 use crate::config::{
     self, ByteSize, Compression, Environment, ProcessEnvironment, Protocol, Settings,
@@ -182,6 +184,37 @@ impl Builder {
         self
     }
 
+    /// The formats of context in headers, instead of `OTEL_PROPAGATORS`. None at all turns propagation off. Default
+    /// W3C Trace Context and Baggage.
+    ///
+    /// ```
+    /// use trisignal::propagation::Format;
+    ///
+    /// let builder = trisignal::builder("checkout").propagators([Format::B3, Format::Baggage]);
+    /// # let _ = builder;
+    /// ```
+    pub fn propagators(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
+        let chosen = self.settings.propagators.insert(Vec::new());
+        add_new(chosen, formats);
+        self
+    }
+
+    /// Adds keys of baggage members that every span and every log shows as attributes and fields. An attribute or
+    /// field of that name wins. Metrics never have them: their number is the caller's to choose. Default none.
+    ///
+    /// Baggage comes from whoever calls: name only what may be written down.
+    ///
+    /// ```
+    /// let builder = trisignal::builder("checkout").baggage_attributes(["tenant.id"]);
+    /// # let _ = builder;
+    /// ```
+    pub fn baggage_attributes(mut self, keys: impl IntoIterator<Item = &'static str>) -> Self {
+        // The correlation ID is shown anyway, once it is checked.
+        let keys = keys.into_iter().filter(|key| *key != BAGGAGE_KEY);
+        add_new(&mut self.settings.baggage_attributes, keys);
+        self
+    }
+
     /// How often metrics are exported. Default 60 s.
     pub fn metric_interval(mut self, interval: Duration) -> Self {
         self.settings.metric_interval = Some(interval);
@@ -274,6 +307,14 @@ impl Builder {
             providers,
             self.console_writer,
         ))
+    }
+}
+
+fn add_new<T: PartialEq>(list: &mut Vec<T>, items: impl IntoIterator<Item = T>) {
+    for item in items {
+        if !list.contains(&item) {
+            list.push(item);
+        }
     }
 }
 

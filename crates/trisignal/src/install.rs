@@ -5,16 +5,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::{InstrumentationScope, global};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
-use trisignal_instrumentation::propagation::{BaggagePropagator, TraceContextPropagator};
+use trisignal_instrumentation::propagation;
 
 use crate::builder::BoxedLayer;
-use crate::config::{Config, Propagator};
 use crate::error::{Error, ErrorKind};
 use crate::metrics;
 use crate::telemetry::Telemetry;
@@ -54,7 +52,7 @@ pub(crate) fn providers(telemetry: &Telemetry) -> Result<(), Error> {
 
 fn set_providers(telemetry: &Telemetry) {
     let inner = telemetry.inner();
-    global::set_text_map_propagator(propagator(&inner.config));
+    global::set_text_map_propagator(propagation::composite(&inner.config.propagators));
     if let Some(provider) = &inner.providers.tracer {
         global::set_tracer_provider(SdkTracerProvider::clone(provider));
     }
@@ -66,16 +64,6 @@ fn set_providers(telemetry: &Telemetry) {
     if let Ok(replayed) = metrics::install_meter(telemetry.meter_of(scope)) {
         telemetry.measured_before(replayed.lost);
     }
-}
-
-fn propagator(config: &Config) -> TextMapCompositePropagator {
-    let boxed = |propagator: &Propagator| -> Box<dyn TextMapPropagator + Send + Sync> {
-        match propagator {
-            Propagator::TraceContext => Box::new(TraceContextPropagator::new()),
-            Propagator::Baggage => Box::new(BaggagePropagator::new()),
-        }
-    };
-    TextMapCompositePropagator::new(config.propagators.iter().map(boxed).collect())
 }
 
 fn taken(what: &str) -> Error {

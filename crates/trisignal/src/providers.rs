@@ -12,7 +12,8 @@ use crate::guard::{Guard, GuardedLogProcessor, GuardedSampler, GuardedSpanProces
 use crate::metrics::guard::GuardedMeterProvider;
 use crate::pipeline::encode::MetricEncoder;
 use crate::pipeline::processors::{
-    CorrelationProcessor, PipelineLogProcessor, PipelineMetricExporter, PipelineSpanProcessor,
+    BaggageProcessor, CorrelationProcessor, PipelineLogProcessor, PipelineMetricExporter,
+    PipelineSpanProcessor,
 };
 use crate::pipeline::{Collect, Shared};
 
@@ -115,6 +116,11 @@ fn tracer_provider(
             guard: guard.clone(),
         })
         .with_span_processor(CorrelationProcessor);
+    if !config.baggage_attributes.is_empty() {
+        builder = builder.with_span_processor(BaggageProcessor {
+            keys: config.baggage_attributes.clone(),
+        });
+    }
     for inner in processors {
         builder = builder.with_span_processor(GuardedSpanProcessor {
             inner,

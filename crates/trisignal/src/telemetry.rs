@@ -212,6 +212,7 @@ impl Telemetry {
             console: Some(console),
             logger,
             span_filter,
+            baggage: config.baggage_attributes.clone(),
         };
         let spans = tracer.map(|tracer| span_layer(tracer, parsed(&config.traces_filter)));
         // Spans first: the layer of events looks for the context that the span layer makes.

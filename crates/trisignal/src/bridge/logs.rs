@@ -50,6 +50,8 @@ pub(crate) struct EventOptions {
     pub(crate) logger: Option<(SdkLogger, Filter)>,
     /// The filter of exported spans: their fields go to events even when no other filter wants the spans.
     pub(crate) span_filter: Option<Filter>,
+    /// Keys of the baggage members that events show as fields.
+    pub(crate) baggage: Vec<&'static str>,
 }
 
 /// The layer for `options`, inside its filter.
@@ -77,6 +79,7 @@ where
     let layer = EventLayer {
         console,
         logger,
+        baggage: options.baggage,
         filters: Arc::clone(&filters),
         dispatch: OnceLock::new(),
     };
@@ -94,6 +97,7 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 struct EventLayer {
     console: Option<Console>,
     logger: Option<SdkLogger>,
+    baggage: Vec<&'static str>,
     filters: Arc<EventFilters>,
     /// Weak, because the dispatch owns this layer.
     dispatch: OnceLock<WeakDispatch>,
@@ -210,6 +214,7 @@ impl EventLayer {
             inherit(&mut scratch.fields, &span);
         }
         let home = Home::of(event, cx, self.dispatch.get());
+        home.show_baggage(&self.baggage, &mut scratch.fields);
         let (trace, correlation) = home.read();
         let correlation = correlation.as_ref().map(CorrelationId::as_str);
 

@@ -27,6 +27,7 @@ use std::time::Duration;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::trace::SpanLimits;
+use trisignal_instrumentation::propagation::Format;
 
 use crate::console::ConsoleFormat;
 
@@ -59,7 +60,9 @@ pub(crate) struct Config {
     pub metric_interval: Duration,
     pub temporality: Temporality,
     /// Each at most once; empty when propagation is off.
-    pub propagators: Vec<Propagator>,
+    pub propagators: Vec<Format>,
+    /// Keys of the baggage members that spans and logs show; each at most once, and never the correlation ID's.
+    pub baggage_attributes: Vec<&'static str>,
     pub outbox: ByteSize,
     /// Data older than this is dropped, and counted.
     pub max_age: Duration,
@@ -165,13 +168,6 @@ pub(crate) struct BatchConfig {
 pub(crate) struct RetryConfig {
     pub initial: Duration,
     pub max: Duration,
-}
-
-/// A format of context in headers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Propagator {
-    TraceContext,
-    Baggage,
 }
 
 /// Where a value is from.

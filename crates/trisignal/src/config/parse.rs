@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use opentelemetry_sdk::metrics::Temporality;
 use tracing_subscriber::filter::Directive;
+use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
 use super::variables::Exporter;
-use super::{Compression, ConsoleFormat, Propagator, Protocol, RootSampler, SamplerConfig};
+use super::{Compression, ConsoleFormat, Protocol, RootSampler, SamplerConfig};
 
 /// Durations are cut to a year: longer ones mean "never", and must not overflow a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -246,31 +247,23 @@ pub(super) fn exporter(text: &str, problems: &mut Problems) -> Option<Exporter> 
     chosen
 }
 
-pub(super) fn propagators(text: &str, problems: &mut Problems) -> Option<Vec<Propagator>> {
+/// The formats that are asked for, each once and in order.
+pub(super) fn propagators(text: &str, problems: &mut Problems) -> Option<Vec<Format>> {
     let mut chosen = Vec::new();
     let mut none = false;
     let mut unknown = Vec::new();
     for name in list(text) {
-        let propagator = match name.as_str() {
-            "tracecontext" => Propagator::TraceContext,
-            "baggage" => Propagator::Baggage,
-            "none" => {
-                none = true;
-                continue;
-            }
-            _ => {
-                unknown.push(name);
-                continue;
-            }
-        };
-        if !chosen.contains(&propagator) {
-            chosen.push(propagator);
+        match Format::by_name(&name) {
+            Ok(Some(format)) if chosen.contains(&format) => {}
+            Ok(Some(format)) => chosen.push(format),
+            Ok(None) => none = true,
+            Err(reason) => unknown.push((name, reason)),
         }
     }
     let nothing_left = chosen.is_empty() && !none;
-    for name in unknown {
+    for (name, reason) in unknown {
         let problem = format!(
-            "asks for the propagator \"{}\", which is not supported",
+            "asks for the propagator \"{}\", which is {reason}",
             value_for_people(&name)
         );
         let instead = (!nothing_left).then(|| "it is left out".to_owned());

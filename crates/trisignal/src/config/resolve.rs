@@ -73,7 +73,13 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
             &table::TEMPORALITY,
             show::debug,
         ),
-        propagators: reader.pick("propagators", None, &table::PROPAGATORS, show::propagators),
+        propagators: reader.pick(
+            "propagators",
+            settings.propagators.clone(),
+            &table::PROPAGATORS,
+            show::propagators,
+        ),
+        baggage_attributes: baggage_attributes(settings, reader),
         outbox: constant("outbox", settings.outbox, OUTBOX, show::display, reader),
         max_age: constant(
             "max_age",
@@ -89,6 +95,17 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
     config.warnings = std::mem::take(&mut reader.warnings);
     config.effective = std::mem::take(&mut reader.effective);
     Ok(config)
+}
+
+fn baggage_attributes(settings: &Settings, reader: &mut Reader<'_>) -> Vec<&'static str> {
+    let keys = settings.baggage_attributes.clone();
+    let origin = if keys.is_empty() {
+        Origin::Default
+    } else {
+        Origin::Code
+    };
+    reader.note("baggage.attributes", show::list(&keys), origin);
+    keys
 }
 
 /// The service's name, and the resource with it.

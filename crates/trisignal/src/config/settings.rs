@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
+use trisignal_instrumentation::propagation::Format;
 
 use super::parse::filter_directives;
 use super::redact::endpoint_for_people;
@@ -35,6 +36,10 @@ pub(crate) struct Settings {
     pub logs_filter: Option<String>,
     pub traces_filter: Option<String>,
     pub metric_interval: Option<Duration>,
+    /// The formats of context in headers, each once. Empty is "none at all".
+    pub propagators: Option<Vec<Format>>,
+    /// Keys of baggage members to show on spans and logs, each once.
+    pub baggage_attributes: Vec<&'static str>,
     /// For spans and logs.
     pub schedule_delay: Option<Duration>,
     /// Per queue.
@@ -125,6 +130,8 @@ impl fmt::Debug for Settings {
             .field("console_filter", &self.console_filter)
             .field("logs_filter", &self.logs_filter)
             .field("traces_filter", &self.traces_filter)
+            .field("propagators", &self.propagators)
+            .field("baggage_attributes", &self.baggage_attributes)
             .field("metric_interval", &self.metric_interval)
             .field("schedule_delay", &self.schedule_delay)
             .field("queue_items", &self.queue_items)

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use trisignal_instrumentation::propagation::Format;
+
 use super::redact::value_for_people;
 use super::variables::Exporter;
-use super::{Config, ConsoleFormat, Effective, Origin, Propagator, RootSampler, SamplerConfig};
+use super::{Config, ConsoleFormat, Effective, Origin, RootSampler, SamplerConfig};
 
 impl Config {
     /// Each value in force with its origin, one per line, without secrets.
@@ -67,14 +69,13 @@ pub(super) fn debug<T: fmt::Debug>(value: &T) -> String {
     clippy::ptr_arg,
     reason = "one of the functions that show what a variable holds"
 )]
-pub(super) fn propagators(value: &Vec<Propagator>) -> String {
-    let names: Vec<_> = value
-        .iter()
-        .map(|propagator| match propagator {
-            Propagator::TraceContext => "tracecontext",
-            Propagator::Baggage => "baggage",
-        })
-        .collect();
+pub(super) fn propagators(value: &Vec<Format>) -> String {
+    let names: Vec<_> = value.iter().map(|format| format.name()).collect();
+    list(&names)
+}
+
+/// Names next to each other, or that there is none.
+pub(super) fn list(names: &[&str]) -> String {
     if names.is_empty() {
         "none".to_owned()
     } else {

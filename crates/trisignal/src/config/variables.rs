@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use opentelemetry_sdk::metrics::Temporality;
+use trisignal_instrumentation::propagation::Format;
 
 use super::members;
 use super::parse::{self, Problems};
-use super::{Compression, ConsoleFormat, Propagator, Protocol, SamplerConfig};
+use super::{Compression, ConsoleFormat, Protocol, SamplerConfig};
 
 /// One variable whose value is a `T`.
 pub(super) struct Variable<T> {
@@ -91,7 +92,7 @@ variables! {
     RESOURCE_ATTRIBUTES: Vec<(String, String)> = "OTEL_RESOURCE_ATTRIBUTES", "k=v,k=v, percent-encoded", "",
         members::resource_attributes, Plain,
         "Attributes of the resource. One member that can't be read makes the whole variable void.";
-    PROPAGATORS: Vec<Propagator> = "OTEL_PROPAGATORS", "list of tracecontext, baggage, none", "tracecontext,baggage",
+    PROPAGATORS: Vec<Format> = "OTEL_PROPAGATORS", "list of tracecontext, baggage, b3, b3multi, xray, none", "tracecontext,baggage",
         parse::propagators, Plain, "Which headers carry the context in and out.";
 
     TRACES_EXPORTER: Exporter = "OTEL_TRACES_EXPORTER", "otlp or none", "otlp", parse::exporter, Plain,

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Span as _, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
@@ -34,10 +35,54 @@ impl SpanProcessor for CorrelationProcessor {
     fn on_start(&self, span: &mut Span, parent: &Context) {
         // The parent has it from its request; a root is where it begins, with the trace ID.
         let id = CorrelationId::from_context(parent).or_else(|| {
-            CorrelationId::from_context(&parent.with_remote_span_context(span.span_context().clone()))
+            CorrelationId::from_context(
+                &parent.with_remote_span_context(span.span_context().clone()),
+            )
         });
         if let Some(id) = id {
             span.set_attribute(KeyValue::new(CORRELATION_ID, id.as_str().to_owned()));
+        }
+    }
+
+    fn on_end(&self, _: SpanData) {}
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Shows members of the baggage on spans that start.
+#[derive(Debug)]
+pub(crate) struct BaggageProcessor {
+    /// Those that may be shown.
+    pub(crate) keys: Vec<&'static str>,
+}
+
+impl SpanProcessor for BaggageProcessor {
+    fn on_start(&self, span: &mut Span, parent: &Context) {
+        let baggage = parent.baggage();
+        if baggage.is_empty() {
+            return;
+        }
+        let members = self
+            .keys
+            .iter()
+            .filter_map(|key| Some((*key, baggage.get(key)?)));
+        // The SDK has no other look at the attributes of a span that runs, and takes each as often as it is set.
+        let mut own = None;
+        for (key, value) in members {
+            let own = own.get_or_insert_with(|| span.exported_data());
+            let is_set = own.as_ref().is_some_and(|data| {
+                let mut keys = data.attributes.iter().map(|attribute| &attribute.key);
+                keys.any(|own| own.as_str() == key)
+            });
+            if !is_set {
+                span.set_attribute(KeyValue::new(key, value.clone()));
+            }
         }
     }
 
@@ -73,7 +118,8 @@ impl SpanProcessor for PipelineSpanProcessor {
         }
         self.shared.ledger.produced(Signal::Traces, 1);
         let size = size::span(&span);
-        self.shared.queued(Signal::Traces, self.shared.queues.spans.push(span, size));
+        self.shared
+            .queued(Signal::Traces, self.shared.queues.spans.push(span, size));
     }
 
     /// Flushing is the telemetry handle's, which has a deadline and a report.
@@ -102,7 +148,8 @@ impl LogProcessor for PipelineLogProcessor {
         self.shared.ledger.produced(Signal::Logs, 1);
         let size = size::log(record);
         let item = (record.clone(), scope.clone());
-        self.shared.queued(Signal::Logs, self.shared.queues.logs.push(item, size));
+        self.shared
+            .queued(Signal::Logs, self.shared.queues.logs.push(item, size));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -136,14 +183,17 @@ impl PushMetricExporter for PipelineMetricExporter {
         let encoded = catch_unwind(AssertUnwindSafe(|| self.encoder.encode(metrics)));
         let reason = match encoded {
             Ok(Ok(body)) => {
-                self.shared.enqueue(Batch::new(Signal::Metrics, body, points));
+                self.shared
+                    .enqueue(Batch::new(Signal::Metrics, body, points));
                 return Ok(());
             }
             Ok(Err(_)) => DropReason::Encode,
             Err(_) => DropReason::Panic,
         };
         self.shared.drop_items(Signal::Metrics, reason, points, "");
-        Err(OTelSdkError::InternalFailure("metrics can't be encoded".to_owned()))
+        Err(OTelSdkError::InternalFailure(
+            "metrics can't be encoded".to_owned(),
+        ))
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -175,5 +225,50 @@ impl Shared {
             Pushed::TooLarge => self.ledger.dropped(signal, DropReason::TooLarge, 1),
             Pushed::Closed => self.ledger.dropped(signal, DropReason::Shutdown, 1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use opentelemetry::baggage::BaggageExt;
+    use opentelemetry::trace::{SpanBuilder, Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+
+    use super::*;
+
+    #[test]
+    fn allowed_baggage_is_on_every_span_once() {
+        let spans = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder()
+            .with_span_processor(BaggageProcessor {
+                keys: vec!["tenant.id", "user.tier"],
+            })
+            .with_simple_exporter(spans.clone())
+            .build();
+        let cx = Context::new().with_baggage([
+            KeyValue::new("tenant.id", "a"),
+            KeyValue::new("secret", "b"),
+        ]);
+        let tracer = provider.tracer("test");
+        let own = SpanBuilder::from_name("own").with_attributes([KeyValue::new("tenant.id", "b")]);
+        drop(tracer.build_with_context(SpanBuilder::from_name("plain"), &cx));
+        drop(tracer.build_with_context(own, &cx));
+        drop(tracer.build_with_context(SpanBuilder::from_name("without"), &Context::new()));
+        let attributes: Vec<_> = spans
+            .get_finished_spans()
+            .unwrap()
+            .into_iter()
+            .map(|span| span.attributes)
+            .collect();
+        assert_eq!(
+            attributes,
+            [
+                vec![KeyValue::new("tenant.id", "a")],
+                vec![KeyValue::new("tenant.id", "b")],
+                vec![]
+            ]
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use opentelemetry::{
     Context, ContextGuard, SpanId, TraceFlags, TraceId,
+    baggage::BaggageExt,
     trace::{SpanContext, TraceContextExt},
 };
 use tracing::{
@@ -12,6 +13,8 @@ use tracing::{
 };
 use tracing_subscriber::{layer, registry::LookupSpan};
 use trisignal_instrumentation::correlation::CorrelationId;
+
+use super::fields::{Fields, Value};
 
 /// Where an event stands in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +87,26 @@ impl Home {
         match self {
             Home::Current => Context::map_current(read),
             Home::Named(cx) => read(cx),
+        }
+    }
+
+    /// Adds the baggage members called `keys` to `fields`, as far as there are no fields of these names.
+    pub(crate) fn show_baggage(&self, keys: &[&'static str], fields: &mut Fields) {
+        if keys.is_empty() {
+            return;
+        }
+        let mut show = |cx: &Context| {
+            for key in keys {
+                if let Some(value) = cx.baggage().get(key)
+                    && fields.get(key).is_none()
+                {
+                    fields.set(key, Value::Text(value.as_str()));
+                }
+            }
+        };
+        match self {
+            Home::Current => Context::map_current(show),
+            Home::Named(cx) => show(cx),
         }
     }
 

@@ -90,6 +90,7 @@ impl Rig {
             }),
             logger: Some((logger, Filter::parse(filters.logs).unwrap())),
             span_filter: Some(span_filter.clone()),
+            baggage: vec!["tenant.id", "user.tier"],
         });
         let bridge = tracing_opentelemetry::layer()
             .with_tracer(tracer)

@@ -1,18 +1,22 @@
 //! Variables that hold several values: what a bad one among good ones does.
 
-use super::super::Propagator;
-use super::{Pairs, targets, warnings, with};
+use trisignal_instrumentation::propagation::Format;
+
+use super::super::Settings;
+use super::{Pairs, resolved, targets, warnings, with};
 
 #[test]
 fn propagators() {
-    use Propagator::{Baggage, TraceContext};
-    let cases: &[(&str, &[Propagator], usize)] = &[
+    use Format::{B3, B3Multi, Baggage, TraceContext, XRay};
+    let cases: &[(&str, &[Format], usize)] = &[
         ("tracecontext", &[TraceContext], 0),
         ("baggage, TraceContext,baggage", &[Baggage, TraceContext], 0),
         ("none", &[], 0),
         ("none,baggage", &[Baggage], 1),
-        ("b3,tracecontext", &[TraceContext], 1),
-        ("b3,jaeger", &[TraceContext, Baggage], 2),
+        ("b3,tracecontext", &[B3, TraceContext], 0),
+        ("xray,B3MULTI,b3,xray", &[XRay, B3Multi, B3], 0),
+        ("zipkin,tracecontext", &[TraceContext], 1),
+        ("ottrace,jaeger", &[TraceContext, Baggage], 2),
         (",", &[TraceContext, Baggage], 0),
     ];
     for (value, expected, warned) in cases {
@@ -23,6 +27,47 @@ fn propagators() {
             "{value}"
         );
     }
+}
+
+#[test]
+fn a_propagator_that_is_not_had_is_named_with_the_reason() {
+    let config = with(&[("OTEL_PROPAGATORS", "jaeger,zipkin,b3")]);
+    let told = warnings(&config).join("\n");
+    assert!(
+        told.contains("\"jaeger\", which is deprecated in favour of tracecontext; it is left out"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\"zipkin\", which is not supported"),
+        "{told}"
+    );
+}
+
+#[test]
+fn code_chooses_propagators_and_what_of_baggage_is_shown() {
+    let settings = |propagators: &[Format]| Settings {
+        propagators: Some(propagators.to_vec()),
+        baggage_attributes: vec!["tenant.id", "user.tier"],
+        ..Settings::default()
+    };
+    let variables = [("OTEL_PROPAGATORS", "nonsense")];
+    let config = resolved(&settings(&[Format::XRay, Format::B3]), &variables);
+    assert_eq!(config.propagators, [Format::XRay, Format::B3]);
+    assert_eq!(warnings(&config), [""; 0], "what code decides is not read");
+    let told = config.explain();
+    assert!(told.contains("propagators = xray,b3 (code)\n"), "{told}");
+    assert!(
+        told.contains("baggage.attributes = tenant.id,user.tier (code)\n"),
+        "{told}"
+    );
+    let config = resolved(&settings(&[]), &variables);
+    assert_eq!(config.propagators, []);
+    assert!(config.explain().contains("propagators = none (code)\n"));
+    assert!(
+        with(&[])
+            .explain()
+            .contains("baggage.attributes = none (default)\n")
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use opentelemetry_sdk::metrics::Temporality;
 
 use super::super::variables::VARIABLES;
-use super::super::{Compression, Propagator, Protocol, RootSampler};
+use super::super::{Compression, Protocol, RootSampler};
 use super::{Pairs, map, targets, warnings, with};
 use crate::config::{Config, Settings, resolve};
 use crate::console::ConsoleFormat;
@@ -410,8 +410,9 @@ fn defaults() {
     assert_eq!(config.retry.max, Duration::from_secs(30));
     assert_eq!(
         config.propagators,
-        [Propagator::TraceContext, Propagator::Baggage]
+        trisignal_instrumentation::propagation::Format::DEFAULT
     );
+    assert!(config.baggage_attributes.is_empty());
     assert_eq!(config.console.format, ConsoleFormat::Auto);
     assert_eq!(config.span_limits.max_events_per_span, 128);
     let filters = [

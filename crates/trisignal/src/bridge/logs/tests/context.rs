@@ -2,6 +2,7 @@
 
 use opentelemetry::{
     Context as OtelContext, SpanId, TraceFlags, TraceId,
+    baggage::BaggageExt as _,
     trace::{SpanContext, TraceContextExt as _, TraceState},
 };
 use tracing::{debug_span, info, info_span};
@@ -152,4 +153,35 @@ fn nothing_is_exported_while_telemetry_is_suppressed() {
         messages(&rig),
         ["before", "suppressed", "suppressed root", "after"]
     );
+}
+
+#[test]
+fn allowed_baggage_is_shown_and_a_field_of_that_name_wins() {
+    let rig = Rig::new(ALL);
+    let baggage = [
+        KeyValue::new("tenant.id", "a"),
+        KeyValue::new("secret", "b"),
+        KeyValue::new("user.tier", "gold\n\u{1b}[31m"),
+    ];
+    let cx = OtelContext::new().with_baggage(baggage);
+    rig.run(|| {
+        let span = {
+            let _request = cx.attach();
+            info!("current");
+            info_span!("span", tenant.id = "own")
+        };
+        info!(parent: &span, "named");
+        info!("outside");
+    });
+    let (lines, records) = (rig.json(), rig.records());
+    for (at, tenant, tier) in [
+        (0, Some("a"), Some("gold\n\u{1b}[31m")),
+        (1, Some("own"), Some("gold\n\u{1b}[31m")),
+        (2, None, None),
+    ] {
+        for (name, value) in [("tenant.id", tenant), ("user.tier", tier), ("secret", None)] {
+            assert_eq!(lines[at][name].as_str(), value, "{}", lines[at]);
+            assert_eq!(attribute(&records[at], name), value.and_then(text));
+        }
+    }
 }

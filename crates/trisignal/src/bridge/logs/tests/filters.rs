@@ -137,6 +137,7 @@ fn without_a_destination_nothing_is_followed() {
             }),
             logger: None,
             span_filter: Some(Filter::parse("trace").unwrap()),
+            baggage: Vec::new(),
         });
         layer.max_level_hint()
     };

@@ -311,6 +311,7 @@ fn destinations_that_log_do_not_feed_themselves() {
         }),
         logger: Some((logger, Filter::parse("info").unwrap())),
         span_filter: None,
+        baggage: Vec::new(),
     });
     let dispatch = own.get_or_init(|| Dispatch::new(Registry::default().with(layer)));
     tracing::dispatcher::with_default(dispatch, || info!("first"));
