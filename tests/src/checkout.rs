@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::files::root;
 use crate::http::{Response, post};
+use crate::jaeger::TracedSpan;
 use crate::process::Process;
 use crate::stack::Stack;
 use crate::wait::until;
@@ -60,6 +61,20 @@ impl Checkout {
             headers,
             &format!("{{\"item\":\"book\",\"quantity\":{quantity}}}"),
         )
+    }
+
+    /// Whether these are the spans of an order through both services, with one root and no gap below it.
+    #[must_use]
+    pub fn is_whole(spans: &[TracedSpan]) -> bool {
+        let has = |id: &str| spans.iter().any(|span| span.span_id == id);
+        let (roots, others): (Vec<_>, Vec<_>) = spans
+            .iter()
+            .partition(|span| span.parent_span_id.is_empty());
+        roots.len() == 1
+            && others.iter().all(|span| has(&span.parent_span_id))
+            && ["gateway", "orders"]
+                .iter()
+                .all(|name| spans.iter().any(|span| span.service == *name))
     }
 
     /// Ends both by SIGTERM, so that they flush, and gives what they wrote to stdout and stderr.

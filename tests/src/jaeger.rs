@@ -57,22 +57,25 @@ impl Jaeger {
         read_trace(&answer.json())
     }
 
-    /// Waits until the trace has at least `spans` spans.
+    /// Waits until what is stored of the trace is `enough`: its spans come in any order, from each service by itself.
     ///
     /// # Panics
     ///
-    /// When it has not in time.
+    /// When it is not in time; the last state is said.
     #[must_use]
-    pub fn wait_for_trace(&self, trace_id: &str, spans: usize) -> Vec<TracedSpan> {
-        let mut last = Vec::new();
-        let what = format!("{spans} spans of trace {trace_id} in Jaeger");
-        until(&what, || {
+    pub fn wait_for_trace(
+        &self,
+        trace_id: &str,
+        enough: impl Fn(&[TracedSpan]) -> bool,
+    ) -> Vec<TracedSpan> {
+        let mut last = 0;
+        until(&format!("the whole trace {trace_id} in Jaeger"), || {
             let found = self.trace(trace_id);
-            if found.len() != last.len() {
-                eprintln!("Jaeger has {} of {spans} spans", found.len());
-                last.clone_from(&found);
+            if found.len() != last {
+                last = found.len();
+                eprintln!("Jaeger has {last} spans of trace {trace_id}");
             }
-            (found.len() >= spans).then_some(found)
+            enough(&found).then_some(found)
         })
     }
 }

@@ -26,11 +26,12 @@ fn tempo_has_the_same_trace_as_jaeger() {
             .map(|span| (span.span_id, span.parent_span_id, span.kind))
             .collect::<Vec<_>>()
     };
-    let in_jaeger = ids(stack.jaeger().wait_for_trace(trace, 3));
+    let jaeger = stack.jaeger();
+    let _whole = jaeger.wait_for_trace(trace, Checkout::is_whole);
     let url = format!("{}/api/v2/traces/{trace}", stack.tempo_url());
     until("the same spans in Tempo", || {
         let answer = get(&url, &[("Accept", "application/json")]).ok()?;
-        (ids(read_trace(&answer.json())) == in_jaeger).then_some(())
+        (ids(read_trace(&answer.json())) == ids(jaeger.trace(trace))).then_some(())
     });
 }
 

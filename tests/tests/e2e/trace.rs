@@ -92,7 +92,7 @@ fn one_request_is_one_trace(test: &str, protocol: Protocol) {
 }
 
 fn order_is_one_trace(stack: &Stack, trace: &str, correlation: &str, failed: bool) {
-    let spans = stack.jaeger().wait_for_trace(trace, 3);
+    let spans = stack.jaeger().wait_for_trace(trace, Checkout::is_whole);
     let order = Order::of(&spans);
     assert_eq!(
         order.gateway.parent_span_id, "",
@@ -135,7 +135,7 @@ fn order_is_one_trace(stack: &Stack, trace: &str, correlation: &str, failed: boo
 }
 
 fn logs_belong_to_the_trace(stack: &Stack, trace: &str, correlation: &str) {
-    let spans = stack.jaeger().wait_for_trace(trace, 3);
+    let spans = stack.jaeger().wait_for_trace(trace, Checkout::is_whole);
     for service in ["gateway", "orders"] {
         let logs = stack
             .loki
