@@ -58,6 +58,8 @@
 
 pub mod context;
 pub mod correlation;
+mod exchange;
+pub mod grpc;
 pub mod http;
 mod instruments;
 pub mod propagation;

@@ -78,7 +78,7 @@ mod transport;
 
 use std::borrow::Cow;
 
-pub use trisignal_instrumentation::{context, correlation, http, propagation};
+pub use trisignal_instrumentation::{context, correlation, grpc, http, propagation};
 
 pub use self::builder::{Builder, Limits};
 pub use self::config::{ByteSize, Compression, Environment, ProcessEnvironment, Protocol, Warning};

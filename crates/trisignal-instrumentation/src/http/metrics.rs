@@ -5,12 +5,9 @@ use std::sync::Arc;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
+use super::outcome::Sizes;
+use crate::exchange::duration;
 use crate::instruments::{Rebinding, correlation_rejected};
-
-/// The boundaries that the conventions ask for, in seconds.
-const BOUNDARIES: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
 
 /// The instruments of all server layers that were given no meter.
 pub(super) static SERVER: Rebinding<ServerInstruments> = Rebinding::new(ServerInstruments::new);
@@ -22,6 +19,7 @@ pub(super) struct ServerInstruments {
     pub(super) duration: Histogram<f64>,
     pub(super) active: UpDownCounter<i64>,
     pub(super) correlation_rejected: Counter<u64>,
+    body_sizes: BodySizes,
 }
 
 impl ServerInstruments {
@@ -38,12 +36,32 @@ impl ServerInstruments {
                 .with_description("Number of active HTTP server requests")
                 .build(),
             correlation_rejected: correlation_rejected(meter),
+            body_sizes: BodySizes {
+                request: body_size(
+                    meter,
+                    "http.server.request.body.size",
+                    "Size of HTTP server request bodies",
+                ),
+                response: body_size(
+                    meter,
+                    "http.server.response.body.size",
+                    "Size of HTTP server response bodies",
+                ),
+            },
         }
+    }
+}
+
+impl ServerInstruments {
+    /// The sizes of an exchange whose request announced `request` bytes.
+    pub(super) fn sizes(&self, request: Option<u64>) -> Sizes {
+        self.body_sizes.of(request)
     }
 }
 
 pub(super) struct ClientInstruments {
     pub(super) duration: Histogram<f64>,
+    body_sizes: BodySizes,
 }
 
 impl ClientInstruments {
@@ -54,13 +72,46 @@ impl ClientInstruments {
                 "http.client.request.duration",
                 "Duration of HTTP client requests",
             ),
+            body_sizes: BodySizes {
+                request: body_size(
+                    meter,
+                    "http.client.request.body.size",
+                    "Size of HTTP client request bodies",
+                ),
+                response: body_size(
+                    meter,
+                    "http.client.response.body.size",
+                    "Size of HTTP client response bodies",
+                ),
+            },
+        }
+    }
+
+    /// The sizes of an exchange whose request announced `request` bytes.
+    pub(super) fn sizes(&self, request: Option<u64>) -> Sizes {
+        self.body_sizes.of(request)
+    }
+}
+
+struct BodySizes {
+    request: Histogram<u64>,
+    response: Histogram<u64>,
+}
+
+impl BodySizes {
+    fn of(&self, request: Option<u64>) -> Sizes {
+        Sizes {
+            request_size: self.request.clone(),
+            response_size: self.response.clone(),
+            request,
+            response: None,
         }
     }
 }
 
 /// One request in `http.server.active_requests`, taken out again when it is dropped, in whatever
 /// way that comes about.
-pub(super) struct Active {
+pub(crate) struct Active {
     instruments: Arc<ServerInstruments>,
     attributes: [KeyValue; 2],
 }
@@ -81,11 +132,10 @@ impl Drop for Active {
     }
 }
 
-fn duration(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
+fn body_size(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<u64> {
     meter
-        .f64_histogram(name)
-        .with_unit("s")
+        .u64_histogram(name)
+        .with_unit("By")
         .with_description(description)
-        .with_boundaries(BOUNDARIES.to_vec())
         .build()
 }

@@ -33,18 +33,23 @@
 //! Where telemetry is suppressed in the current context, as on an exporter's own thread, the layers
 //! pass everything through.
 
-mod body;
 mod client;
-mod exchange;
 mod metrics;
+mod outcome;
 mod semconv;
 mod server;
+mod settings;
 
-pub use self::body::ResponseBody;
 #[cfg(feature = "reqwest")]
 pub use self::client::{Client, RequestBuilder, client};
 pub use self::client::{ClientFuture, ClientLayer, ClientRequest, ClientResponse, ClientService};
-pub use self::server::{ServerFuture, ServerLayer, ServerService, Trust};
+pub(crate) use self::metrics::Active;
+pub(crate) use self::outcome::Outcome;
+pub(crate) use self::semconv::protocol_version;
+pub(crate) use self::server::Origin;
+pub use self::server::{ServerLayer, ServerService};
+pub use self::settings::{Resend, UrlTemplate};
+pub use crate::exchange::{ResponseBody, ServerFuture, Trust};
 
 /// The `tracing` target of the spans of this module.
 pub const TARGET: &str = "trisignal::http";

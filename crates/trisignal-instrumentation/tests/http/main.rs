@@ -1,4 +1,4 @@
-//! The HTTP layers with a bridge and an SDK under them: what is seen of an exchange, however it
+//! The HTTP and gRPC layers with a bridge and an SDK under them: what is seen of an exchange, however it
 //! goes.
 //!
 //! Each test has a subscriber, a tracer and a meter of its own, so they run in parallel. The global
@@ -17,6 +17,8 @@ mod client;
 mod client_sends;
 mod correlation;
 mod ends;
+#[path = "../grpc/mod.rs"]
+mod grpc;
 #[cfg(all(feature = "axum", feature = "reqwest"))]
 mod real_server;
 #[cfg(feature = "reqwest")]

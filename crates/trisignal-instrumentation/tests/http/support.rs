@@ -5,21 +5,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Once;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use opentelemetry::global;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::{Status, TracerProvider as _};
+use opentelemetry::{KeyValue, global};
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, HistogramDataPoint, MetricData};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 use tracing_subscriber::Registry;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
+use trisignal_instrumentation::grpc;
 use trisignal_instrumentation::http::{ClientLayer, ServerLayer};
 use trisignal_instrumentation::propagation::{BaggagePropagator, TraceContextPropagator};
 
@@ -45,7 +47,8 @@ impl Telemetry {
             .with_simple_exporter(spans.clone())
             .build();
         let bridge = tracing_opentelemetry::layer().with_tracer(tracer_provider.tracer("test"));
-        let dispatch = Dispatch::new(Registry::default().with(bridge));
+        // The spans of hyper and h2 are below.
+        let dispatch = Dispatch::new(Registry::default().with(LevelFilter::INFO).with(bridge));
         let metrics = InMemoryMetricExporter::default();
         let meter_provider = SdkMeterProvider::builder()
             .with_periodic_exporter(metrics.clone())
@@ -76,6 +79,14 @@ impl Telemetry {
 
     pub(crate) fn client(&self) -> ClientLayer {
         ClientLayer::new().meter(&self.meter())
+    }
+
+    pub(crate) fn grpc_server(&self) -> grpc::ServerLayer {
+        grpc::ServerLayer::new().meter(&self.meter())
+    }
+
+    pub(crate) fn grpc_client(&self) -> grpc::ClientLayer {
+        grpc::ClientLayer::new().meter(&self.meter())
     }
 
     pub(crate) fn dispatch(&self) -> Dispatch {
@@ -115,19 +126,49 @@ impl Telemetry {
     pub(crate) fn histogram(&self, name: &str) -> Vec<Point> {
         let mut points = Vec::new();
         self.with_metric(name, |data| {
-            if let AggregatedMetrics::F64(MetricData::Histogram(histogram)) = data {
-                points = histogram.data_points().map(Point::new).collect();
-            }
+            points = match data {
+                AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
+                    histogram.data_points().map(Point::new).collect()
+                }
+                AggregatedMetrics::U64(MetricData::Histogram(histogram)) => {
+                    histogram.data_points().map(Point::of_sizes).collect()
+                }
+                _ => Vec::new(),
+            };
         });
         points
     }
 
-    /// The only point of the duration of servers or clients.
+    /// The only point of the duration of HTTP servers or clients.
     #[track_caller]
     pub(crate) fn duration(&self, side: &str) -> Point {
-        let mut points = self.histogram(&format!("http.{side}.request.duration"));
+        self.point(&format!("http.{side}.request.duration"))
+    }
+
+    /// The only point of the duration of gRPC servers or clients.
+    #[track_caller]
+    pub(crate) fn calls(&self, side: &str) -> Point {
+        self.point(&format!("rpc.{side}.call.duration"))
+    }
+
+    #[track_caller]
+    pub(crate) fn point(&self, name: &str) -> Point {
+        let mut points = self.histogram(name);
         assert_eq!(points.len(), 1, "{points:?}");
         points.remove(0)
+    }
+
+    /// The spans that have ended, as soon as there are so many.
+    pub(crate) async fn wait_for_spans(&self, count: usize) -> Vec<SpanData> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let spans = self.spans();
+            if spans.len() >= count {
+                return spans;
+            }
+            assert!(Instant::now() < deadline, "only these ended: {spans:?}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// The sum of all points of an integer counter, `None` when it was never touched.
@@ -179,12 +220,18 @@ pub(crate) struct Point {
 impl Point {
     fn new(point: &HistogramDataPoint<f64>) -> Self {
         Self {
-            attributes: point
-                .attributes()
-                .map(|pair| (pair.key.to_string(), pair.value.to_string()))
-                .collect(),
+            attributes: texts(point.attributes()),
             count: point.count(),
             sum: point.sum(),
+            bounds: point.bounds().collect(),
+        }
+    }
+
+    fn of_sizes(point: &HistogramDataPoint<u64>) -> Self {
+        Self {
+            attributes: texts(point.attributes()),
+            count: point.count(),
+            sum: f64::from(u32::try_from(point.sum()).unwrap()),
             bounds: point.bounds().collect(),
         }
     }
@@ -196,6 +243,12 @@ impl Point {
             .collect();
         self.attributes == expected
     }
+}
+
+fn texts<'a>(attributes: impl Iterator<Item = &'a KeyValue>) -> BTreeMap<String, String> {
+    attributes
+        .map(|pair| (pair.key.to_string(), pair.value.to_string()))
+        .collect()
 }
 
 /// The attribute of a span as text, empty when it has none.

@@ -5,107 +5,110 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderMap, Method};
-use opentelemetry::{KeyValue, global};
+use opentelemetry::{KeyValue, StringValue};
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::request::Target;
 use super::{ClientLayer, ClientRequest};
-use crate::context;
-use crate::correlation::{CORRELATION_HEADER, CorrelationId};
-use crate::http::exchange::{End, Exchange, Side};
-use crate::http::{TARGET, metrics, semconv};
-use crate::propagation::HeaderInjector;
+use crate::exchange::{End, Exchange, Measures, Outcome as Either, Side, propagate};
+use crate::http::outcome::Outcome;
+use crate::http::{Resend, TARGET, UrlTemplate, metrics, semconv};
+
+/// A request as it is about to be shown.
+struct Seen<'a> {
+    method: &'a Method,
+    name: StringValue,
+    target: Target<'a>,
+    template: Option<&'a UrlTemplate>,
+    resend: Option<&'a Resend>,
+}
 
 impl ClientLayer {
     /// Starts the exchange of `request` and makes the request carry it.
     pub(super) fn begin(&self, request: &mut impl ClientRequest) -> Exchange {
+        let exchange = self.exchange(request);
+        exchange.capture(&self.settings.request_headers, request.headers());
+        let headers: &mut HeaderMap = request.headers_mut();
+        {
+            let _scope = exchange.enter();
+            propagate(headers);
+        }
+        exchange
+    }
+
+    fn exchange(&self, request: &impl ClientRequest) -> Exchange {
         let instruments = self
             .instruments
             .clone()
             .unwrap_or_else(|| metrics::CLIENT.get());
-        let target = request.target();
-        let exchange = Exchange {
-            span: span(request.method(), &target),
+        let extensions = request.extensions();
+        let seen = Seen {
+            method: request.method(),
+            name: self.settings.methods.name(request.method()),
+            target: request.target(&self.settings.redaction),
+            template: extensions.and_then(|extensions| extensions.get()),
+            resend: extensions.and_then(|extensions| extensions.get()),
+        };
+        let sizes = self
+            .settings
+            .body_sizes
+            .then(|| instruments.sizes(request.body_size()));
+        let without_body = matches!(*seen.method, Method::HEAD | Method::CONNECT);
+        Exchange {
+            span: span(&seen),
             // The caller's context is current wherever the future runs; nothing of ours has to
             // stand in for it.
             context: None,
             side: Side::Client,
-            without_body: matches!(*request.method(), Method::HEAD | Method::CONNECT),
             started: Instant::now(),
-            duration: instruments.duration.clone(),
-            attributes: attributes(request.method(), &target),
-            _active: None,
-            status: None,
+            outcome: Either::Http(Outcome::new(without_body, sizes)),
+            capture: self.settings.response_headers.clone(),
+            measures: Some(Measures {
+                duration: instruments.duration.clone(),
+                attributes: attributes(seen),
+                _active: None,
+            }),
             end: End::Abandoned,
-        };
-        {
-            let _scope = exchange.enter();
-            propagate(request.headers_mut());
         }
-        exchange
     }
 }
 
-fn span(method: &Method, target: &Target<'_>) -> Span {
-    let known = semconv::method(method);
+fn span(seen: &Seen<'_>) -> Span {
+    let template = seen.template.map(|template| &*template.0);
+    let resends = seen.resend.map(|resend| i64::from(resend.0));
     tracing::info_span!(
         target: TARGET,
         "http.client",
-        "otel.name" = &*semconv::span_name(known, None),
+        "otel.name" = &*semconv::span_name(seen.name.as_str(), template),
         "otel.kind" = "client",
         "otel.status_code" = Empty,
-        "http.request.method" = known,
-        "http.request.method_original" = semconv::method_original(method),
+        "http.request.method" = seen.name.as_str(),
+        "http.request.method_original" = semconv::method_original(seen.method, &seen.name),
+        "http.request.resend_count" = resends.filter(|resends| *resends != 0),
+        "http.request.body.size" = Empty,
         "http.response.status_code" = Empty,
-        "server.address" = target.address,
-        "server.port" = target.port.map(i64::from),
-        "url.full" = &*target.url,
+        "http.response.body.size" = Empty,
+        "server.address" = seen.target.address,
+        "server.port" = seen.target.port.map(i64::from),
+        "url.full" = &*seen.target.url,
+        "url.template" = template,
         "network.protocol.version" = Empty,
         "error.type" = Empty,
     )
 }
 
-fn attributes(method: &Method, target: &Target<'_>) -> Vec<KeyValue> {
-    let mut attributes = Vec::with_capacity(6);
-    attributes.push(KeyValue::new(
-        "http.request.method",
-        semconv::method(method),
-    ));
-    if let Some(address) = target.address {
+fn attributes(seen: Seen<'_>) -> Vec<KeyValue> {
+    let mut attributes = Vec::with_capacity(7);
+    attributes.push(KeyValue::new("http.request.method", seen.name));
+    if let Some(address) = seen.target.address {
         attributes.push(KeyValue::new("server.address", Arc::<str>::from(address)));
     }
-    if let Some(port) = target.port {
+    if let Some(port) = seen.target.port {
         attributes.push(KeyValue::new("server.port", i64::from(port)));
     }
-    attributes
-}
-
-/// Writes the current context into `headers`, with the correlation ID explicit in baggage and
-/// header.
-fn propagate(headers: &mut HeaderMap) {
-    let cx = context::current();
-    let own = headers
-        .get(&CORRELATION_HEADER)
-        .map(CorrelationId::from_header);
-    let is_ill_formed = matches!(own, Some(Err(_)));
-    let id = own
-        .and_then(Result::ok)
-        .or_else(|| CorrelationId::from_context(&cx));
-    let cx = id
-        .as_ref()
-        .map_or_else(|| cx.clone(), |id| id.with_context(&cx));
-    global::get_text_map_propagator(|propagator| {
-        propagator.inject_context(&cx, &mut HeaderInjector(headers))
-    });
-    match id.and_then(|id| id.to_header()) {
-        Some(value) => {
-            // It fails only for a map of 32,768 headers.
-            let _ = headers.try_insert(CORRELATION_HEADER.clone(), value);
-        }
-        None if is_ill_formed => {
-            headers.remove(&CORRELATION_HEADER);
-        }
-        None => {}
+    if let Some(UrlTemplate(template)) = seen.template {
+        attributes.push(KeyValue::new("url.template", Arc::clone(template)));
     }
+    attributes
 }

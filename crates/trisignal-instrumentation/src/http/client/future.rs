@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use super::ClientResponse;
 use super::request::ClientRequest;
 use super::response::Observer;
-use crate::http::exchange::{Exchange, within};
+use crate::exchange::{Exchange, within};
 
 pin_project! {
     /// The response of a [`ClientService`](super::ClientService). Dropped before it is ready, the
@@ -18,16 +18,26 @@ pin_project! {
     pub struct ClientFuture<F, Q> {
         // An option so that it can be dropped inside the span.
         #[pin]
-        pub(super) inner: Option<F>,
-        pub(super) exchange: Option<Exchange>,
+        inner: Option<F>,
+        exchange: Option<Exchange>,
         // The kind of request says what its errors are called. No request is held.
-        pub(super) request: PhantomData<fn(Q)>,
+        request: PhantomData<fn(Q)>,
     }
 
     impl<F, Q> PinnedDrop for ClientFuture<F, Q> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             within(this.exchange, || this.inner.set(None));
+        }
+    }
+}
+
+impl<F, Q> ClientFuture<F, Q> {
+    pub(crate) fn new(inner: F, exchange: Option<Exchange>) -> Self {
+        Self {
+            inner: Some(inner),
+            exchange,
+            request: PhantomData,
         }
     }
 }
@@ -52,7 +62,7 @@ where
         match result {
             Ok(response) => {
                 let observer = exchange.map(|mut exchange| {
-                    exchange.respond(response.status(), response.version());
+                    exchange.respond(response.status(), response.version(), response.headers());
                     Observer(exchange)
                 });
                 Poll::Ready(Ok(response.observe(observer)))

@@ -21,13 +21,15 @@ pub use self::reqwest::{Client, RequestBuilder, client};
 pub use self::response::ClientResponse;
 pub use self::service::ClientService;
 use super::metrics::ClientInstruments;
+use super::settings::{Settings, setters};
 
 /// Puts each outgoing request of a client into a span, measures it, and sends trace, baggage and
 /// correlation ID along.
 ///
 /// It goes around services over `http::Request<B>` (like the clients of `hyper-util`) and, with the
 /// feature `reqwest`, over `reqwest::Request`. The span's parent is whatever span is current at the
-/// call. Put the layer inside of one that retries: each attempt is a span of its own.
+/// call. Put the layer inside of one that retries: each attempt is a span of its own, and
+/// [`Resend`](super::Resend) says which it is.
 ///
 /// # What is sent
 ///
@@ -61,6 +63,7 @@ use super::metrics::ClientInstruments;
 pub struct ClientLayer {
     /// The injected instruments, in place of those of the global meter.
     instruments: Option<Arc<ClientInstruments>>,
+    settings: Settings,
 }
 
 impl ClientLayer {
@@ -76,8 +79,11 @@ impl ClientLayer {
     pub fn meter(self, meter: &Meter) -> Self {
         Self {
             instruments: Some(Arc::new(ClientInstruments::new(meter))),
+            ..self
         }
     }
+
+    setters!(self => self.settings);
 }
 
 impl<S> Layer<S> for ClientLayer {

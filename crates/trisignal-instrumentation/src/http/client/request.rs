@@ -4,9 +4,11 @@ use std::any::Any;
 use std::borrow::Cow;
 
 use http::header::HOST;
-use http::{HeaderMap, Method, Request};
+use http::{Extensions, HeaderMap, Method, Request};
 
-use super::super::semconv;
+use crate::exchange::values::{default_port, error_type, host_and_port};
+use crate::http::semconv::Redaction;
+use crate::http::settings::content_length;
 
 /// A request that [`ClientLayer`](super::ClientLayer) can send: `http::Request<B>`, and
 /// `reqwest::Request` with the feature `reqwest`.
@@ -18,7 +20,11 @@ pub trait ClientRequest: private::Sealed {
 
     /// Where it goes.
     #[doc(hidden)]
-    fn target(&self) -> Target<'_>;
+    #[allow(private_interfaces, reason = "nobody else can call it")]
+    fn target(&self, redaction: &Redaction) -> Target<'_>;
+
+    /// The headers.
+    fn headers(&self) -> &HeaderMap;
 
     /// The headers, to add some.
     fn headers_mut(&mut self) -> &mut HeaderMap;
@@ -26,7 +32,19 @@ pub trait ClientRequest: private::Sealed {
     /// The low-cardinality name of an error that a request of this kind ended with.
     #[doc(hidden)]
     fn error_type<E: Any>(_error: &E) -> &'static str {
-        semconv::error_type::<E>()
+        error_type::<E>()
+    }
+
+    /// What the sender says about it, where it can.
+    #[doc(hidden)]
+    fn extensions(&self) -> Option<&Extensions> {
+        None
+    }
+
+    /// The length of the body in bytes, where it is known.
+    #[doc(hidden)]
+    fn body_size(&self) -> Option<u64> {
+        content_length(self.headers())
     }
 }
 
@@ -45,7 +63,8 @@ impl<B> ClientRequest for Request<B> {
         self.method()
     }
 
-    fn target(&self) -> Target<'_> {
+    #[allow(private_interfaces, reason = "nobody else can call it")]
+    fn target(&self, redaction: &Redaction) -> Target<'_> {
         let uri = self.uri();
         let header = || self.headers().get(HOST)?.to_str().ok();
         // A request for one connection has its host in a header only.
@@ -55,20 +74,28 @@ impl<B> ClientRequest for Request<B> {
             .or_else(header);
         let scheme = uri.scheme_str().unwrap_or("http");
         let (address, port) = authority.map_or((None, None), |authority| {
-            let (address, port) = semconv::host_and_port(authority);
+            let (address, port) = host_and_port(authority);
             (Some(address).filter(|address| !address.is_empty()), port)
         });
         let path = uri.path_and_query().map_or("", |path| path.as_str());
         let url = format!("{scheme}://{}{path}", authority.unwrap_or_default());
         Target {
             address,
-            port: port.or_else(|| semconv::default_port(scheme)),
-            url: Cow::Owned(semconv::redact_url(&url).into_owned()),
+            port: port.or_else(|| default_port(scheme)),
+            url: Cow::Owned(redaction.url(&url).into_owned()),
         }
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
     }
 
     fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers_mut()
+    }
+
+    fn extensions(&self) -> Option<&Extensions> {
+        Some(self.extensions())
     }
 }
 

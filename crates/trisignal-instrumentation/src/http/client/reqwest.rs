@@ -17,7 +17,9 @@ use super::response::Observer;
 use super::{
     ClientFuture, ClientLayer, ClientRequest, ClientResponse, ClientService, request, response,
 };
-use crate::http::semconv;
+use crate::exchange::values::error_type;
+use crate::http::semconv::Redaction;
+use crate::http::settings::content_length;
 
 /// `inner` with a span, a measurement and propagation for each request; see [`ClientLayer`].
 ///
@@ -227,23 +229,33 @@ impl ClientRequest for Request {
         self.method()
     }
 
-    fn target(&self) -> Target<'_> {
+    #[allow(private_interfaces, reason = "nobody else can call it")]
+    fn target(&self, redaction: &Redaction) -> Target<'_> {
         let url = self.url();
         Target {
             address: url.host_str().map(|host| host.trim_matches(['[', ']'])),
             port: url.port_or_known_default(),
-            url: semconv::redact_url(url.as_str()),
+            url: redaction.url(url.as_str()),
         }
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
     }
 
     fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers_mut()
     }
 
+    fn body_size(&self) -> Option<u64> {
+        let bytes = || Some(self.body()?.as_bytes()?.len() as u64);
+        content_length(self.headers()).or_else(bytes)
+    }
+
     fn error_type<E: Any>(error: &E) -> &'static str {
         (error as &dyn Any)
             .downcast_ref()
-            .map_or_else(semconv::error_type::<E>, reqwest_error_type)
+            .map_or_else(error_type::<E>, reqwest_error_type)
     }
 }
 
@@ -260,8 +272,15 @@ impl ClientResponse for Response {
         self.version()
     }
 
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
     fn observe(self, exchange: Option<Observer>) -> Self {
-        if let Some(Observer(exchange)) = exchange {
+        if let Some(Observer(mut exchange)) = exchange {
+            if let Some(length) = self.content_length() {
+                exchange.passed(length);
+            }
             exchange.complete();
         }
         self

@@ -1,10 +1,9 @@
 //! What the client layer needs of a response and of an error.
 
-use http::{Response, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::Body;
 
-use crate::http::ResponseBody;
-use crate::http::exchange::Exchange;
+use crate::exchange::{Exchange, ResponseBody};
 
 /// A response that [`ClientLayer`](super::ClientLayer) can observe: `http::Response<R>`, and
 /// `reqwest::Response` with the feature `reqwest`.
@@ -19,6 +18,9 @@ pub trait ClientResponse: private::Sealed + Sized {
 
     #[doc(hidden)]
     fn version(&self) -> Version;
+
+    #[doc(hidden)]
+    fn headers(&self) -> &HeaderMap;
 
     #[doc(hidden)]
     fn observe(self, exchange: Option<Observer>) -> Self::Observed;
@@ -37,6 +39,10 @@ impl<R: Body> ClientResponse for Response<R> {
 
     fn version(&self) -> Version {
         self.version()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
     }
 
     fn observe(self, exchange: Option<Observer>) -> Self::Observed {

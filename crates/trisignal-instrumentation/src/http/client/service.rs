@@ -1,14 +1,13 @@
 //! The service that the client layer makes.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use tower_service::Service;
 
 use super::{ClientFuture, ClientLayer, ClientRequest, ClientResponse};
 use crate::context;
-use crate::http::exchange::within;
+use crate::exchange::within;
 
 /// A client inside a [`ClientLayer`](super::ClientLayer).
 #[derive(Clone)]
@@ -46,11 +45,7 @@ where
     fn call(&mut self, mut request: Q) -> Self::Future {
         let mut exchange = (!context::is_suppressed()).then(|| self.layer.begin(&mut request));
         let inner = within(&mut exchange, || self.inner.call(request));
-        ClientFuture {
-            inner: Some(inner),
-            exchange,
-            request: PhantomData,
-        }
+        ClientFuture::new(inner, exchange)
     }
 }
 

@@ -6,23 +6,38 @@
 )]
 
 use super::*;
+use crate::exchange::values::{default_port, error_type, host_and_port};
 
 #[test]
 fn methods_are_known_or_other() {
     let known = [
         "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY",
     ];
+    let shown = |known: &KnownMethods, name: &str| {
+        let parsed = Method::from_bytes(name.as_bytes()).unwrap();
+        let shown = known.name(&parsed);
+        let original = method_original(&parsed, &shown).map(str::to_owned);
+        (shown.as_str().to_owned(), original)
+    };
     for name in known {
-        let parsed = Method::from_bytes(name.as_bytes()).unwrap();
-        assert_eq!((method(&parsed), method_original(&parsed)), (name, None));
+        let found = shown(&KnownMethods::default(), name);
+        assert_eq!(found, (name.to_owned(), None));
     }
-    for name in ["get", "PROPFIND", "_OTHER", "GETS"] {
-        let parsed = Method::from_bytes(name.as_bytes()).unwrap();
-        assert_eq!(
-            (method(&parsed), method_original(&parsed)),
-            (OTHER, Some(name))
-        );
+    for name in ["get", "PROPFIND", "GETS"] {
+        let found = shown(&KnownMethods::default(), name);
+        assert_eq!(found, (OTHER.to_owned(), Some(name.to_owned())));
     }
+    // An override is a full one.
+    let own = KnownMethods::only(["PROPFIND", "get"]);
+    for (name, expected) in [
+        ("PROPFIND", "PROPFIND"),
+        ("get", "get"),
+        ("GET", OTHER),
+        ("_OTHER", OTHER),
+    ] {
+        assert_eq!(shown(&own, name).0, expected);
+    }
+    assert_eq!(shown(&own, "_OTHER").1, None, "it does not differ");
 }
 
 #[test]
@@ -51,7 +66,7 @@ fn versions() {
 fn statuses_as_text() {
     for status in [400_u16, 404, 500, 501, 502, 503, 504, 599] {
         assert_eq!(
-            status_text(StatusCode::from_u16(status).unwrap()),
+            status_text(StatusCode::from_u16(status).unwrap()).as_str(),
             status.to_string()
         );
     }
@@ -131,7 +146,7 @@ fn secrets_are_redacted() {
         ("/a?sig=s", "/a?sig=REDACTED"),
     ];
     for (url, shown) in cases {
-        assert_eq!(redact_url(url), shown);
+        assert_eq!(Redaction::default().url(url), shown);
     }
     let queries = [
         ("", ""),
@@ -148,6 +163,19 @@ fn secrets_are_redacted() {
         ("&a=1&&sig=2", "&a=1&&sig=REDACTED"),
     ];
     for (query, shown) in queries {
-        assert_eq!(redact_query(query), shown);
+        assert_eq!(Redaction::default().query(query), shown);
     }
+}
+
+#[test]
+fn an_override_of_the_redaction_is_a_full_one() {
+    let own = Redaction::only(["token"]);
+    assert_eq!(
+        own.query("token=1&sig=2&Token=3"),
+        "token=REDACTED&sig=2&Token=3"
+    );
+    assert_eq!(
+        own.url("http://u:p@a/?token=1"),
+        "http://REDACTED:REDACTED@a/?token=REDACTED"
+    );
 }

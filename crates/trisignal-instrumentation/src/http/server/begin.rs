@@ -1,35 +1,33 @@
-//! The beginning of a server's exchange: what is read from the request, and in which order.
-//!
-//! 1. The global propagator reads the caller's span and baggage; the trust decides what of it is
-//!    kept.
-//! 2. The correlation ID of a header goes into the baggage of the parent, **before** the span is
-//!    made: whoever stamps spans when they start finds it in their parent.
-//! 3. The span is made while the parent is the current context, so that a bridge takes it as such.
-//! 4. Inside the span the correlation ID is asked for once: of the baggage, else of the trace.
-//!    Where there is neither a header nor a bridge one is made and put into the baggage, so that
-//!    all the request does has the same.
+//! The beginning of a server's exchange: its span, and what is measured.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::Method;
 use http::header::USER_AGENT;
 use http::request::Parts;
-use http::{HeaderMap, Method};
-use opentelemetry::baggage::{Baggage, BaggageExt};
-use opentelemetry::trace::{SpanContext, TraceContextExt};
-use opentelemetry::{Context, KeyValue, Value, global};
+use opentelemetry::{KeyValue, StringValue, Value};
 use tracing::Span;
 use tracing::field::{self, Empty};
 
+use super::Config;
 use super::origin::Origin;
-use super::{Config, Trust};
-use crate::context;
-use crate::correlation::{BAGGAGE_KEY, CorrelationId};
-use crate::http::exchange::{End, Exchange, Side};
+use crate::correlation::CorrelationId;
+use crate::exchange::{
+    self, End, Exchange, Inbound, Measures, Outcome as Either, Side, guarded, peer_of,
+};
 use crate::http::metrics::{self, Active, ServerInstruments};
-use crate::http::{TARGET, semconv};
-use crate::propagation::HeaderExtractor;
+use crate::http::outcome::Outcome;
+use crate::http::settings::content_length;
+use crate::http::{TARGET, protocol_version, semconv};
+
+/// A request as it is about to be shown.
+struct Seen<'a> {
+    parts: &'a Parts,
+    method: StringValue,
+    route: Option<Arc<str>>,
+    origin: Origin<'a>,
+}
 
 impl Config {
     /// Starts the exchange of the request with the head `parts`.
@@ -38,100 +36,70 @@ impl Config {
             .instruments
             .clone()
             .unwrap_or_else(|| metrics::SERVER.get());
-        let (parent, link) = self.parent(&parts.headers);
-        let parent = self.correlate(parent, &parts.headers, &instruments);
-        let route = self.route_of(parts);
-        let origin = Origin::of(
-            parts,
+        let inbound = Inbound::read(
+            &parts.headers,
             self.trust,
-            self.scheme.as_ref().map(http::uri::Scheme::as_str),
+            &self.correlation_headers,
+            &instruments.correlation_rejected,
         );
-        let span = {
-            let _attached = parent.clone().attach();
-            self.span(parts, route.as_deref(), &origin)
+        let mut exchange = if self.exclusions.has(parts) {
+            excluded(&inbound)
+        } else {
+            self.exchange(parts, &inbound, instruments)
         };
-        let mut exchange = exchange(parts, span, parent, route, origin.scheme, instruments);
-        let correlation = {
-            let _scope = exchange.enter();
-            if let Some(caller) = link {
-                // It has an effect only where a bridge made our span the current one, and where not
-                // there is nothing to link.
-                context::current().span().add_link(caller, Vec::new());
-            }
-            CorrelationId::current()
-        };
-        let correlation = correlation.unwrap_or_else(|| {
-            let made = CorrelationId::generate();
-            exchange.context = exchange
-                .context
-                .as_ref()
-                .map(|parent| made.with_context(parent));
-            made
-        });
+        exchange.capture(&self.settings.request_headers, &parts.headers);
+        let correlation = inbound.open(&mut exchange);
         (exchange, correlation)
     }
 
-    /// The parent of the span, and the span to link to instead of a parent.
-    fn parent(&self, headers: &HeaderMap) -> (Context, Option<SpanContext>) {
-        let extract = |base: &Context| {
-            let carrier = HeaderExtractor(headers);
-            global::get_text_map_propagator(|propagator| {
-                propagator.extract_with_context(base, &carrier)
-            })
-        };
-        match self.trust {
-            Trust::Internal => (extract(&context::current()), None),
-            Trust::Edge => {
-                let caller = extract(&Context::new()).span().span_context().clone();
-                (Context::new(), Some(caller).filter(SpanContext::is_valid))
-            }
-        }
-    }
-
-    /// `parent` with the correlation ID of a header, or without one in its baggage that is
-    /// ill-formed.
-    fn correlate(
+    fn exchange(
         &self,
-        parent: Context,
-        headers: &HeaderMap,
-        instruments: &ServerInstruments,
-    ) -> Context {
-        for value in self
-            .correlation_headers
-            .iter()
-            .filter_map(|name| headers.get(name))
-        {
-            match CorrelationId::from_header(value) {
-                Ok(id) => return id.with_context(&parent),
-                Err(_) => instruments.correlation_rejected.add(1, &[]),
-            }
+        parts: &Parts,
+        inbound: &Inbound,
+        instruments: Arc<ServerInstruments>,
+    ) -> Exchange {
+        let seen = Seen {
+            parts,
+            method: self.settings.methods.name(&parts.method),
+            route: self.route_of(parts),
+            origin: Origin::of(
+                parts,
+                self.forwarded
+                    .unwrap_or(self.trust == exchange::Trust::Internal),
+                self.scheme.as_ref().map(http::uri::Scheme::as_str),
+            ),
+        };
+        let span = inbound.span(|| self.span(&seen));
+        let sizes = self
+            .settings
+            .body_sizes
+            .then(|| instruments.sizes(content_length(&parts.headers)));
+        let without_body = matches!(parts.method, Method::HEAD | Method::CONNECT);
+        Exchange {
+            span,
+            context: Some(inbound.parent.clone()),
+            side: Side::Server,
+            started: Instant::now(),
+            outcome: Either::Http(Outcome::new(without_body, sizes)),
+            capture: self.settings.response_headers.clone(),
+            measures: Some(measures(seen, instruments)),
+            end: End::Abandoned,
         }
-        let baggage = parent.baggage();
-        if baggage.get(BAGGAGE_KEY).is_none() || CorrelationId::from_baggage(baggage).is_some() {
-            return parent;
-        }
-        instruments.correlation_rejected.add(1, &[]);
-        let others = baggage
-            .iter()
-            .filter(|(key, _)| key.as_str() != BAGGAGE_KEY);
-        let others: Baggage = others
-            .map(|(key, member)| (key.clone(), member.clone()))
-            .collect();
-        parent.with_baggage(others)
     }
 
     fn route_of(&self, parts: &Parts) -> Option<Arc<str>> {
         let route = self.route.as_ref()?;
-        // Telemetry must not fail a request, not even through a callback of its user.
-        catch_unwind(AssertUnwindSafe(|| route(parts)))
-            .ok()
-            .flatten()
-            .map(Arc::from)
+        guarded(|| route(parts)).flatten().map(Arc::from)
     }
 
-    fn span(&self, parts: &Parts, route: Option<&str>, origin: &Origin<'_>) -> Span {
-        let method = semconv::method(&parts.method);
-        let peer = (self.peer)(parts);
+    fn span(&self, seen: &Seen<'_>) -> Span {
+        let Seen {
+            parts,
+            method,
+            route,
+            origin,
+        } = seen;
+        let peer = peer_of(self.peer.as_ref(), parts);
         let client = origin.forwarded_for.or(peer.map(|peer| peer.ip()));
         let user_agent = parts
             .headers
@@ -141,17 +109,20 @@ impl Config {
             .uri
             .query()
             .filter(|query| !query.is_empty())
-            .map(semconv::redact_query);
+            .map(|query| self.settings.redaction.query(query));
+        let route = route.as_deref();
         tracing::info_span!(
             target: TARGET,
             "http.server",
-            "otel.name" = &*semconv::span_name(method, route),
+            "otel.name" = &*semconv::span_name(method.as_str(), route),
             "otel.kind" = "server",
             "otel.status_code" = Empty,
-            "http.request.method" = method,
-            "http.request.method_original" = semconv::method_original(&parts.method),
+            "http.request.method" = method.as_str(),
+            "http.request.method_original" = semconv::method_original(&parts.method, method),
             "http.route" = route,
             "http.response.status_code" = Empty,
+            "http.request.body.size" = Empty,
+            "http.response.body.size" = Empty,
             "url.path" = parts.uri.path(),
             "url.query" = query.as_deref(),
             "url.scheme" = origin.scheme,
@@ -160,47 +131,44 @@ impl Config {
             "client.address" = client.map(field::display),
             "network.peer.address" = peer.map(|peer| field::display(peer.ip())),
             "network.peer.port" = peer.map(|peer| i64::from(peer.port())),
-            "network.protocol.version" = semconv::protocol_version(parts.version),
+            "network.protocol.version" = protocol_version(parts.version),
             "user_agent.original" = user_agent,
             "error.type" = Empty,
         )
     }
 }
 
-fn exchange(
-    parts: &Parts,
-    span: Span,
-    parent: Context,
-    route: Option<Arc<str>>,
-    scheme: &'static str,
-    instruments: Arc<ServerInstruments>,
-) -> Exchange {
+/// No span and no measurement, but context and correlation.
+fn excluded(inbound: &Inbound) -> Exchange {
+    Exchange {
+        span: Span::none(),
+        context: Some(inbound.parent.clone()),
+        side: Side::Server,
+        started: Instant::now(),
+        outcome: Either::Http(Outcome::new(false, None)),
+        capture: exchange::Capture::default(),
+        measures: None,
+        end: End::Abandoned,
+    }
+}
+
+fn measures(seen: Seen<'_>, instruments: Arc<ServerInstruments>) -> Measures {
     let mut attributes = Vec::with_capacity(6);
-    attributes.push(KeyValue::new(
-        "http.request.method",
-        semconv::method(&parts.method),
-    ));
-    attributes.push(KeyValue::new("url.scheme", scheme));
+    attributes.push(KeyValue::new("http.request.method", seen.method));
+    attributes.push(KeyValue::new("url.scheme", seen.origin.scheme));
     let active = Active::new(
         Arc::clone(&instruments),
         [attributes[0].clone(), attributes[1].clone()],
     );
-    if let Some(route) = route {
+    if let Some(route) = seen.route {
         attributes.push(KeyValue::new("http.route", Value::from(route)));
     }
-    if let Some(version) = semconv::protocol_version(parts.version) {
+    if let Some(version) = protocol_version(seen.parts.version) {
         attributes.push(KeyValue::new("network.protocol.version", version));
     }
-    Exchange {
-        span,
-        context: Some(parent),
-        side: Side::Server,
-        without_body: matches!(parts.method, Method::HEAD | Method::CONNECT),
-        started: Instant::now(),
+    Measures {
         duration: instruments.duration.clone(),
         attributes,
         _active: Some(active),
-        status: None,
-        end: End::Abandoned,
     }
 }

@@ -1,7 +1,6 @@
 //! The server layer and its settings.
 
 mod begin;
-mod future;
 mod origin;
 mod service;
 
@@ -15,10 +14,11 @@ use http::uri::Scheme;
 use opentelemetry::metrics::Meter;
 use tower_layer::Layer;
 
-pub use self::future::ServerFuture;
+pub(crate) use self::origin::Origin;
 pub use self::service::ServerService;
 use super::metrics::ServerInstruments;
-use crate::correlation::{CORRELATION_HEADER, REQUEST_ID_HEADER};
+use super::settings::{Settings, setters};
+use crate::exchange::{Exclusions, PeerOf, Trust, default_headers};
 
 /// Puts each request of a service into a span, measures it, continues the caller's trace and
 /// carries the correlation ID.
@@ -55,27 +55,17 @@ pub struct ServerLayer {
     config: Arc<Config>,
 }
 
-/// How far the headers of a request are believed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Trust {
-    /// The caller is one of ours: its trace goes on, its baggage is taken, and `Forwarded` and
-    /// `X-Forwarded-*` say who the client was. The default.
-    #[default]
-    Internal,
-    /// The caller is anybody: the request starts a trace of its own with a link to the caller's
-    /// span, the caller's baggage is dropped, and forwarding headers are ignored. A well-formed
-    /// correlation header is kept.
-    Edge,
-}
-
 #[derive(Clone)]
 struct Config {
     trust: Trust,
+    /// `None` follows the trust.
+    forwarded: Option<bool>,
     scheme: Option<Scheme>,
     correlation_headers: Vec<HeaderName>,
     route: Option<Route>,
-    peer: fn(&Parts) -> Option<SocketAddr>,
+    peer: Option<PeerOf>,
+    exclusions: Exclusions,
+    settings: Settings,
     /// The injected instruments, in place of those of the global meter.
     instruments: Option<Arc<ServerInstruments>>,
 }
@@ -88,10 +78,13 @@ impl ServerLayer {
         Self {
             config: Arc::new(Config {
                 trust: Trust::default(),
+                forwarded: None,
                 scheme: None,
-                correlation_headers: vec![CORRELATION_HEADER.clone(), REQUEST_ID_HEADER.clone()],
+                correlation_headers: default_headers(),
                 route: None,
-                peer: |_| None,
+                peer: None,
+                exclusions: Exclusions::default(),
+                settings: Settings::default(),
                 instruments: None,
             }),
         }
@@ -107,16 +100,9 @@ impl ServerLayer {
     pub fn axum() -> Self {
         use axum::extract::{ConnectInfo, MatchedPath};
 
-        let layer = Self::new()
-            .route(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().to_owned()));
-        layer.set(|config| {
-            config.peer = |parts| {
-                parts
-                    .extensions
-                    .get::<ConnectInfo<SocketAddr>>()
-                    .map(|info| info.0)
-            };
-        })
+        Self::new()
+            .route(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().to_owned()))
+            .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0))
     }
 
     /// How the route (the template that a path matched, like `/orders/{id}`) is found in a request.
@@ -128,6 +114,56 @@ impl ServerLayer {
     pub fn route(self, route: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         self.set(|config| config.route = Some(Arc::new(route)))
     }
+
+    /// How the other end of the connection is found in a request: `network.peer.*`, and
+    /// `client.address` where no proxy says more. A panic in it counts as no peer.
+    ///
+    /// Default: unknown; [`axum`](Self::axum) takes it from `ConnectInfo<SocketAddr>`.
+    #[must_use]
+    pub fn peer(self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
+        self.set(|config| config.peer = Some(Arc::new(peer)))
+    }
+
+    /// Leaves requests out of spans and metrics, like those of health checks. Context and
+    /// correlation ID work as for the others. With several rules one is enough. A panic in it
+    /// counts as no.
+    ///
+    /// ```
+    /// use trisignal_instrumentation::http::ServerLayer;
+    ///
+    /// let layer = ServerLayer::new().exclude(|parts| parts.headers.contains_key("x-probe"));
+    /// ```
+    ///
+    /// Default: none.
+    #[must_use]
+    pub fn exclude(self, rule: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.set(|config| config.exclusions.add(rule))
+    }
+
+    /// Leaves requests for exactly these paths out of spans and metrics; see
+    /// [`exclude`](Self::exclude).
+    ///
+    /// ```
+    /// use trisignal_instrumentation::http::ServerLayer;
+    ///
+    /// let layer = ServerLayer::new().exclude_paths(["/health", "/metrics"]);
+    /// ```
+    #[must_use]
+    pub fn exclude_paths(self, paths: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
+        self.exclude(move |parts| paths.iter().any(|path| path == parts.uri.path()))
+    }
+
+    /// Whether `Forwarded` and `X-Forwarded-*` are believed about client, host and scheme, whatever
+    /// the trust says of the rest: an edge behind a load balancer of ours may say yes.
+    ///
+    /// Default: yes for [`Trust::Internal`], no for [`Trust::Edge`].
+    #[must_use]
+    pub fn forwarded(self, believed: bool) -> Self {
+        self.set(|config| config.forwarded = Some(believed))
+    }
+
+    setters!(self => Arc::make_mut(&mut self.config).settings);
 
     /// How far callers are believed. Default: [`Trust::Internal`].
     #[must_use]

@@ -7,29 +7,29 @@ use http::header::{FORWARDED, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
-use super::Trust;
-use crate::http::semconv::host_and_port;
+use crate::exchange::values::host_and_port;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The origin of a request, as the attributes of its span want it.
-pub(super) struct Origin<'a> {
+pub(crate) struct Origin<'a> {
     /// `http` or `https`.
-    pub(super) scheme: &'static str,
-    pub(super) server_address: Option<&'a str>,
-    pub(super) server_port: Option<u16>,
+    pub(crate) scheme: &'static str,
+    pub(crate) server_address: Option<&'a str>,
+    pub(crate) server_port: Option<u16>,
     /// The client before all proxies, when a trusted one told.
-    pub(super) forwarded_for: Option<IpAddr>,
+    pub(crate) forwarded_for: Option<IpAddr>,
 }
 
 impl<'a> Origin<'a> {
-    /// `scheme` is what the layer was told.
-    pub(super) fn of(parts: &'a Parts, trust: Trust, scheme: Option<&'a str>) -> Self {
-        let forwarded = match trust {
-            Trust::Internal => Forwarded::of(&parts.headers),
-            Trust::Edge => Forwarded::default(),
+    /// `forwarded` says whether forwarding headers count; `scheme` is what the layer was told.
+    pub(crate) fn of(parts: &'a Parts, forwarded: bool, scheme: Option<&'a str>) -> Self {
+        let forwarded = if forwarded {
+            Forwarded::of(&parts.headers)
+        } else {
+            Forwarded::default()
         };
         let own_host = || {
             parts

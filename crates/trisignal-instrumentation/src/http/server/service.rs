@@ -8,10 +8,9 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Config, ServerFuture};
+use super::Config;
 use crate::context;
-use crate::http::ResponseBody;
-use crate::http::exchange::within;
+use crate::exchange::{ResponseBody, ServerFuture, within};
 
 /// A service inside a [`ServerLayer`](super::ServerLayer).
 #[derive(Clone)]

@@ -11,17 +11,18 @@ use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::exchange::{Exchange, within};
-use super::semconv;
+use super::values::error_type;
+use super::{Exchange, Outcome, within};
 
 pin_project! {
     /// A response body with its span: what produces the body runs inside the span, which ends with
     /// the body.
     ///
     /// Frames, trailers, errors, size hint and end of stream are those of the inner body. The
-    /// exchange is complete when the body says that it has ended, when its trailers have passed, or
-    /// when as many bytes have passed as were announced, because a server need not ask again then.
-    /// Dropped before that it is given up.
+    /// exchange is complete when the body says that it has ended, when its trailers have passed,
+    /// or, in HTTP, when as many bytes have passed as were announced, because a server need not ask
+    /// again then; a gRPC answer is not complete before its trailers. Dropped before that it is
+    /// given up.
     pub struct ResponseBody<B> {
         // An option so that it can be dropped inside the span.
         #[pin]
@@ -40,15 +41,20 @@ pin_project! {
 
 impl<B: Body> ResponseBody<B> {
     /// The body of the response with the head `parts`, and the exchange that it ends.
-    pub(super) fn new(parts: &Parts, inner: B, exchange: Option<Exchange>) -> Self {
+    pub(crate) fn new(parts: &Parts, inner: B, mut exchange: Option<Exchange>) -> Self {
+        if let Some(exchange) = &mut exchange {
+            exchange.passed(0);
+        }
+        let outcome = exchange.as_ref().map(|exchange| &exchange.outcome);
+        let announced = outcome.and_then(|outcome| announced(parts, &inner, outcome));
+        let without_body = outcome.is_some_and(|outcome| has_no_body(parts, outcome));
         let mut this = Self {
-            announced: announced(parts, &inner),
+            announced,
             inner: Some(inner),
             exchange,
         };
-        if let Some(exchange) = this
-            .exchange
-            .take_if(|exchange| this.announced == Some(0) || has_no_body(parts, exchange))
+        if (announced == Some(0) || without_body)
+            && let Some(exchange) = this.exchange.take()
         {
             exchange.complete();
         }
@@ -73,13 +79,13 @@ impl<B: Body> Body for ResponseBody<B> {
             None => true,
             Some(Err(_)) => {
                 if let Some(exchange) = this.exchange.take() {
-                    exchange.fail(semconv::error_type::<B::Error>());
+                    exchange.fail(error_type::<B::Error>());
                 }
                 true
             }
             Some(Ok(frame)) => {
-                if let Some((announced, data)) = this.announced.as_mut().zip(frame.data_ref()) {
-                    *announced = announced.saturating_sub(data.remaining() as u64);
+                if let Some(exchange) = this.exchange {
+                    note(frame, exchange, this.announced);
                 }
                 frame.is_trailers() || *this.announced == Some(0) || inner.is_end_stream()
             }
@@ -107,10 +113,25 @@ impl<B: fmt::Debug> fmt::Debug for ResponseBody<B> {
     }
 }
 
+fn note<D: Buf>(frame: &Frame<D>, exchange: &mut Exchange, announced: &mut Option<u64>) {
+    if let Some(trailers) = frame.trailers_ref() {
+        exchange.trailers(trailers);
+    }
+    if let Some(data) = frame.data_ref() {
+        exchange.passed(data.remaining() as u64);
+        if let Some(announced) = announced {
+            *announced = announced.saturating_sub(data.remaining() as u64);
+        }
+    }
+}
+
 /// The length in bytes that the response announces; `None` for one that ends when it ends.
-fn announced<B: Body>(parts: &Parts, body: &B) -> Option<u64> {
+fn announced<B: Body>(parts: &Parts, body: &B, outcome: &Outcome) -> Option<u64> {
     if body.is_end_stream() {
         return Some(0);
+    }
+    if matches!(outcome, Outcome::Grpc(_)) {
+        return None;
     }
     let header = || {
         parts
@@ -125,8 +146,11 @@ fn announced<B: Body>(parts: &Parts, body: &B) -> Option<u64> {
 }
 
 /// A server never asks for the body of these.
-fn has_no_body(parts: &Parts, exchange: &Exchange) -> bool {
-    exchange.without_body
+fn has_no_body(parts: &Parts, outcome: &Outcome) -> bool {
+    let Outcome::Http(outcome) = outcome else {
+        return false;
+    };
+    outcome.without_body
         || parts.status.is_informational()
         || matches!(
             parts.status,

@@ -8,12 +8,12 @@ use http::{HeaderValue, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
+use super::values::error_type;
+use super::{Exchange, ResponseBody, within};
 use crate::correlation::CORRELATION_HEADER;
-use crate::http::exchange::{Exchange, within};
-use crate::http::{ResponseBody, semconv};
 
 pin_project! {
-    /// The response of a [`ServerService`](super::ServerService). Dropped before it is ready, the
+    /// The response of a server's service. Dropped before it is ready, the
     /// request counts as cancelled.
     pub struct ServerFuture<F> {
         // An option so that it can be dropped inside the span: a cancelled handler may still have
@@ -33,7 +33,7 @@ pin_project! {
 }
 
 impl<F> ServerFuture<F> {
-    pub(super) fn new(
+    pub(crate) fn new(
         inner: F,
         exchange: Option<Exchange>,
         correlation: Option<HeaderValue>,
@@ -65,7 +65,7 @@ where
             Ok(response) => Poll::Ready(Ok(answer(response, exchange, this.correlation.take()))),
             Err(error) => {
                 if let Some(exchange) = exchange {
-                    exchange.fail(semconv::error_type::<E>());
+                    exchange.fail(error_type::<E>());
                 }
                 Poll::Ready(Err(error))
             }
@@ -86,7 +86,7 @@ fn answer<R: Body>(
             .try_insert(CORRELATION_HEADER.clone(), correlation);
     }
     if let Some(exchange) = &mut exchange {
-        exchange.respond(parts.status, parts.version);
+        exchange.respond(parts.status, parts.version, &parts.headers);
     }
     let body = ResponseBody::new(&parts, body, exchange);
     Response::from_parts(parts, body)

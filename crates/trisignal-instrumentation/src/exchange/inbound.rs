@@ -1,0 +1,133 @@
+//! What a server reads from the headers of a request, and in which order.
+//!
+//! 1. The global propagator reads the caller's span and baggage; the trust decides what of it is
+//!    kept.
+//! 2. The correlation ID of a header goes into the baggage of the parent, **before** the span is
+//!    made: whoever stamps spans when they start finds it in their parent.
+//! 3. The span is made while the parent is the current context, so that a bridge takes it as such.
+//! 4. Inside the span the correlation ID is asked for once: of the baggage, else of the trace.
+//!    Where there is neither a header nor a bridge one is made and put into the baggage, so that
+//!    all the request does has the same.
+
+use http::{HeaderMap, HeaderName};
+use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::metrics::Counter;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::{Context, global};
+use tracing::Span;
+
+use super::Exchange;
+use crate::context;
+use crate::correlation::{BAGGAGE_KEY, CORRELATION_HEADER, CorrelationId, REQUEST_ID_HEADER};
+use crate::propagation::HeaderExtractor;
+
+/// How far the headers of a request are believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// The caller is one of ours: its trace goes on, its baggage is taken, and `Forwarded` and
+    /// `X-Forwarded-*` say who the client was. The default.
+    #[default]
+    Internal,
+    /// The caller is anybody: the request starts a trace of its own with a link to the caller's
+    /// span, the caller's baggage is dropped, and forwarding headers are ignored. A well-formed
+    /// correlation header is kept.
+    Edge,
+}
+
+/// The headers that carry the correlation ID unless others are named.
+pub(crate) fn default_headers() -> Vec<HeaderName> {
+    vec![CORRELATION_HEADER.clone(), REQUEST_ID_HEADER.clone()]
+}
+
+/// What came with a request.
+pub(crate) struct Inbound {
+    /// The parent of the span, with the correlation ID where one came along.
+    pub(crate) parent: Context,
+    /// The span to link to instead of a parent.
+    link: Option<SpanContext>,
+}
+
+impl Inbound {
+    /// `names` are the headers that may carry the correlation ID, `rejected` counts those that are
+    /// ill-formed.
+    pub(crate) fn read(
+        headers: &HeaderMap,
+        trust: Trust,
+        names: &[HeaderName],
+        rejected: &Counter<u64>,
+    ) -> Self {
+        let (parent, link) = parent(headers, trust);
+        Self {
+            parent: correlate(parent, headers, names, rejected),
+            link,
+        }
+    }
+
+    /// Makes the span, with the parent as the current context.
+    pub(crate) fn span(&self, make: impl FnOnce() -> Span) -> Span {
+        let _attached = self.parent.clone().attach();
+        make()
+    }
+
+    /// Links the span of `exchange`, whose context is the parent, and finds its correlation ID.
+    pub(crate) fn open(self, exchange: &mut Exchange) -> CorrelationId {
+        let correlation = {
+            let _scope = exchange.enter();
+            if let Some(caller) = self.link {
+                // It has an effect only where a bridge made our span the current one, and where not
+                // there is nothing to link.
+                context::current().span().add_link(caller, Vec::new());
+            }
+            CorrelationId::current()
+        };
+        correlation.unwrap_or_else(|| {
+            let made = CorrelationId::generate();
+            exchange.context = Some(made.with_context(&self.parent));
+            made
+        })
+    }
+}
+
+fn parent(headers: &HeaderMap, trust: Trust) -> (Context, Option<SpanContext>) {
+    let extract = |base: &Context| {
+        let carrier = HeaderExtractor(headers);
+        global::get_text_map_propagator(|propagator| {
+            propagator.extract_with_context(base, &carrier)
+        })
+    };
+    match trust {
+        Trust::Internal => (extract(&context::current()), None),
+        Trust::Edge => {
+            let caller = extract(&Context::new()).span().span_context().clone();
+            (Context::new(), Some(caller).filter(SpanContext::is_valid))
+        }
+    }
+}
+
+/// `parent` with the correlation ID of a header, or without one in its baggage that is ill-formed.
+fn correlate(
+    parent: Context,
+    headers: &HeaderMap,
+    names: &[HeaderName],
+    rejected: &Counter<u64>,
+) -> Context {
+    for value in names.iter().filter_map(|name| headers.get(name)) {
+        match CorrelationId::from_header(value) {
+            Ok(id) => return id.with_context(&parent),
+            Err(_) => rejected.add(1, &[]),
+        }
+    }
+    let baggage = parent.baggage();
+    if baggage.get(BAGGAGE_KEY).is_none() || CorrelationId::from_baggage(baggage).is_some() {
+        return parent;
+    }
+    rejected.add(1, &[]);
+    let others = baggage
+        .iter()
+        .filter(|(key, _)| key.as_str() != BAGGAGE_KEY);
+    let others: Baggage = others
+        .map(|(key, member)| (key.clone(), member.clone()))
+        .collect();
+    parent.with_baggage(others)
+}

@@ -1,0 +1,44 @@
+//! Values that the conventions of HTTP and gRPC share.
+
+use std::any::type_name;
+
+/// Stands for a method, or an error, that has no name of low cardinality.
+pub(crate) const OTHER: &str = "_OTHER";
+
+/// The value of `error.type` for an error of the type `E`.
+pub(crate) fn error_type<E: ?Sized>() -> &'static str {
+    let name = type_name::<E>();
+    // The name of a boxed trait object says nothing about the error.
+    if name.contains("dyn ") { OTHER } else { name }
+}
+
+/// Host and port of an authority, or of a `Host` header, without userinfo and without the brackets
+/// of an IPv6 address.
+pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    if let Some((host, rest)) = authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        return (
+            host,
+            rest.strip_prefix(':').and_then(|port| port.parse().ok()),
+        );
+    }
+    match authority.split_once(':') {
+        // A second colon makes it an IPv6 address without brackets.
+        Some((host, port)) if !port.contains(':') => (host, port.parse().ok()),
+        _ => (authority, None),
+    }
+}
+
+/// The port that a scheme implies.
+pub(crate) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! What the answer to a call says about how it went.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, StatusCode};
+use opentelemetry::{KeyValue, StringValue};
+use tracing::Span;
+
+use super::SYSTEM;
+use super::methods::{Method, Methods, proves};
+use super::status::{self, Code};
+use crate::exchange::values::OTHER;
+use crate::exchange::{End, Side};
+
+/// The answer as far as it is known.
+pub(crate) struct Outcome {
+    /// What the peer said, or the HTTP status said in its place.
+    code: Option<Code>,
+    method: Shown,
+    /// Runs from `started`.
+    timeout: Option<Duration>,
+    started: Instant,
+}
+
+/// The method as the metrics show it.
+enum Shown {
+    As(StringValue),
+    /// To be seen, and to be told to these.
+    Pending(Arc<str>, Arc<Methods>),
+}
+
+impl Outcome {
+    /// The outcome of a call of `method`, before there is an answer.
+    pub(super) fn new(method: Method, methods: &Arc<Methods>, headers: &HeaderMap) -> Self {
+        Self {
+            code: None,
+            method: match method {
+                Method::Known(name) => Shown::As(name.into()),
+                Method::Unknown(_) => Shown::As(OTHER.into()),
+                Method::Unverified(name) => Shown::Pending(name, Arc::clone(methods)),
+            },
+            timeout: status::timeout(headers),
+            started: Instant::now(),
+        }
+    }
+
+    /// Notes the head of the response. A status in it is the whole answer.
+    pub(crate) fn respond(&mut self, span: &Span, status: StatusCode, headers: &HeaderMap) {
+        let by_http = || (status != StatusCode::OK).then(|| Code::of_http(status));
+        self.code = Code::of(headers).or_else(by_http);
+        if let Shown::Pending(name, methods) = &self.method
+            && proves(self.code)
+        {
+            methods.learn(name);
+            span.record("rpc.method", &**name);
+            self.method = Shown::As(Arc::clone(name).into());
+        }
+    }
+
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        // A status in the trailers is later, and better than one that stands for the HTTP status.
+        self.code = Code::of(trailers).or(self.code);
+    }
+
+    /// The name that the span gets in the end, where it is not the one that it began with.
+    pub(crate) fn new_name(&self) -> Option<&'static str> {
+        matches!(self.method, Shown::Pending(..)).then_some(SYSTEM)
+    }
+
+    pub(crate) fn finish(
+        &self,
+        side: Side,
+        end: &End,
+        span: &Span,
+        attributes: &mut Vec<KeyValue>,
+    ) -> Option<StringValue> {
+        attributes.push(KeyValue::new("rpc.method", self.method(span)));
+        let code = self.code(side, end);
+        if let Some(code) = code {
+            span.record("rpc.response.status_code", code.name());
+            attributes.push(KeyValue::new("rpc.response.status_code", code.name()));
+        }
+        match (code, end) {
+            (Some(code), _) => code.is_error(side).then(|| code.name().into()),
+            (None, End::Failed(error_type)) => Some((*error_type).into()),
+            (None, End::Abandoned | End::Complete) => None,
+        }
+    }
+
+    /// The method for the metrics; one that no answer has proved is none of ours.
+    fn method(&self, span: &Span) -> StringValue {
+        match &self.method {
+            Shown::As(name) => name.clone(),
+            Shown::Pending(name, _) => {
+                span.record("rpc.method", OTHER);
+                span.record("rpc.method_original", &**name);
+                OTHER.into()
+            }
+        }
+    }
+
+    fn code(&self, side: Side, end: &End) -> Option<Code> {
+        let late = || {
+            self.timeout
+                .is_some_and(|timeout| self.started.elapsed() >= timeout)
+                .then_some(Code::DEADLINE_EXCEEDED)
+        };
+        match end {
+            End::Complete => self.code.or(Some(Code::UNKNOWN)),
+            End::Abandoned => self.code.or_else(late).or(Some(Code::CANCELLED)),
+            // A client's own deadline comes as an error of the transport.
+            End::Failed(_) if side == Side::Client => late(),
+            End::Failed(_) => None,
+        }
+    }
+}
