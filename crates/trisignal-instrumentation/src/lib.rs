@@ -43,10 +43,15 @@
 //! feature `reqwest`, over those of `reqwest`. `http::client(reqwest::Client::new())` is a client
 //! that feels like `reqwest`'s own.
 //!
-//! # Other ways of transport
+//! # Context
 //!
-//! [`correlation`] and [`propagation`] are the parts to carry context over anything that has
-//! headers; [`context`] is the one seam to whatever turns `tracing` spans into OpenTelemetry's.
+//! | module | for |
+//! |---|---|
+//! | [`propagation`] | the formats of context in headers: W3C Trace Context and Baggage, B3, AWS X-Ray, by name and composed; and in environment variables |
+//! | [`correlation`] | the one ID of a piece of work, and the one rule of where it comes from |
+//! | [`context`] | the context of the code that runs, taken along to tasks, threads, streams and channels; the one seam to whatever turns `tracing` spans into OpenTelemetry's |
+//!
+//! With these context is carried over anything that has headers.
 //!
 //! # Features
 //!

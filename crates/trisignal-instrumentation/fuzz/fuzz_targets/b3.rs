@@ -1,0 +1,4 @@
+//! Runs the checks of `b3` on whatever libFuzzer comes up with.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| trisignal_instrumentation_fuzz::b3(data));
