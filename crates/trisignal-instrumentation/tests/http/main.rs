@@ -15,14 +15,18 @@ mod axum_router;
 mod chain;
 mod client;
 mod client_sends;
+mod conventions;
 mod correlation;
 mod ends;
 #[path = "../grpc/mod.rs"]
 mod grpc;
+mod many;
+mod plain_hyper;
 #[cfg(all(feature = "axum", feature = "reqwest"))]
 mod real_server;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
 mod server;
+mod settings;
 mod support;
 mod trust;
