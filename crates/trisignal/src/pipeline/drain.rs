@@ -34,7 +34,7 @@ impl Drain {
     pub(crate) async fn flush(self, deadline: Duration) -> Drained {
         let Self { shared, collect } = self;
         let work = async {
-            tokio::join!(run(collect, deadline), encode_queued(&shared));
+            tokio::join!(run(&shared, collect, deadline), encode_queued(&shared));
             let mark = shared.outbox.mark();
             shared.kick.send_modify(|kick| *kick = kick.wrapping_add(1));
             settled(&shared, mark).await;
@@ -47,7 +47,7 @@ impl Drain {
     pub(crate) async fn shutdown(self, deadline: Duration) -> Drained {
         let Self { shared, collect } = self;
         let work = async {
-            tokio::join!(run(collect, deadline), encode_queued(&shared));
+            tokio::join!(run(&shared, collect, deadline), encode_queued(&shared));
             shared.queues.close();
             encode_queued(&shared).await;
             let mark = shared.outbox.mark();
@@ -66,8 +66,17 @@ impl Drain {
 
 /// Collects on a thread of its own. It gets half of the time at most: the other signals must not lose theirs to a
 /// callback of the user that hangs.
-async fn run(collect: Collect, deadline: Duration) {
-    let _ = tokio::time::timeout(deadline / 2, tokio::task::spawn_blocking(collect)).await;
+async fn run(shared: &Shared, collect: Collect, deadline: Duration) {
+    let work = async {
+        // One at a time, however many flushes are given up while it runs: each would cost the host a thread.
+        let turn = Arc::clone(&shared.collecting).lock_owned().await;
+        let collect = move || {
+            let _turn = turn;
+            collect();
+        };
+        let _ = tokio::task::spawn_blocking(collect).await;
+    };
+    let _ = tokio::time::timeout(deadline / 2, work).await;
 }
 
 /// Has the encoder work off its queues; asked again when it panics meanwhile.

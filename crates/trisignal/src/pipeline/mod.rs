@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     phase: watch::Sender<Phase>,
     /// Changes when somebody wants waiting lanes to try at once.
     kick: watch::Sender<u64>,
+    /// Held while a flush has the SDK collect.
+    collecting: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The life of the sender.
@@ -94,6 +96,7 @@ impl Pipeline {
             max_age: config.max_age,
             phase: watch::Sender::new(Phase::Running),
             kick: watch::Sender::new(0),
+            collecting: Arc::default(),
         });
         let sender = Sender::spawn(Arc::clone(&shared), lanes)?;
         if let Err(error) = worker::spawn(Arc::clone(&shared), spans, logs) {

@@ -28,6 +28,11 @@ const UNREACHABLE_PATIENCE: Duration = Duration::from_millis(500);
 /// The longest wait between two tries while draining.
 const DRAINING_BACKOFF: Duration = Duration::from_millis(250);
 
+/// Threads for what blocks: one collects for a flush, one looks up names. They end soon after, because a host has
+/// better use for threads.
+const BLOCKING_THREADS: usize = 2;
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_millis(100);
+
 /// The thread that sends, by the handle of its runtime.
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -63,7 +68,9 @@ impl Sender {
             Error::new(ErrorKind::System, "the sender thread can't be started").with_source(error)
         };
         let mut builder = tokio::runtime::Builder::new_current_thread();
-        let runtime = builder.enable_all().thread_name("trisignal-blocking").build().map_err(failed)?;
+        let builder = builder.enable_all().thread_name("trisignal-blocking");
+        let builder = builder.max_blocking_threads(BLOCKING_THREADS);
+        let runtime = builder.thread_keep_alive(BLOCKING_KEEP_ALIVE).build().map_err(failed)?;
         let handle = runtime.handle().clone();
         let run = move || {
             let _suppressed = Context::enter_telemetry_suppressed_scope();

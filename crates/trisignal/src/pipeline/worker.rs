@@ -103,7 +103,8 @@ impl Queues {
     fn wait(&self) -> Wakeup {
         let due = [self.spans.due_in(), self.logs.due_in()].into_iter().flatten().min();
         let mut inbox = self.inbox();
-        if !inbox.woken && !inbox.stop {
+        // A flush that an encoder before this one left behind wakes as well.
+        if !inbox.woken && !inbox.stop && inbox.flushes.is_empty() {
             let timeout = due.unwrap_or(IDLE).min(IDLE);
             let waited = self.wake.wait_timeout_while(inbox, timeout, |inbox| !inbox.woken);
             inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -231,5 +232,75 @@ impl Shared {
     pub(crate) fn drop_items(&self, signal: Signal, reason: DropReason, items: u64, detail: &str) {
         self.ledger.dropped(signal, reason, items);
         self.diagnostics.dropped(signal, reason, items, detail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test fails by panicking
+
+    use std::collections::BTreeMap;
+    use std::time::Instant;
+
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt;
+    use trisignal_receiver::{Receiver, Signal as Received};
+
+    use crate::{ConsoleFormat, Telemetry};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn telemetry(receiver: &Receiver) -> Telemetry {
+        let builder = crate::builder("checkout").environment(BTreeMap::new());
+        builder.console(ConsoleFormat::Off).endpoint(receiver.http_endpoint()).build().unwrap()
+    }
+
+    fn work(telemetry: &Telemetry, numbers: std::ops::Range<i64>) {
+        let subscriber = Registry::default().with(telemetry.layer());
+        tracing::subscriber::with_default(subscriber, || {
+            for number in numbers {
+                tracing::info_span!("work", number).in_scope(|| tracing::info!(number, "worked"));
+            }
+        });
+    }
+
+    fn kill(telemetry: &Telemetry) {
+        telemetry.inner().pipeline.as_ref().unwrap().shared().queues.kill_encoder();
+    }
+
+    fn await_restarts(telemetry: &Telemetry, restarts: u64) {
+        let begin = Instant::now();
+        while telemetry.health().encoder_restarts < restarts {
+            assert!(begin.elapsed() < PATIENCE, "the encoder did not come back");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Row 22 of the faults: the encoder dies with work before it, in between and behind it.
+    #[test]
+    fn an_encoder_that_dies_comes_back_and_loses_nothing() {
+        let receiver = Receiver::builder().log_identity("number").start_blocking().unwrap();
+        let telemetry = telemetry(&receiver);
+        work(&telemetry, 0..1_000);
+        kill(&telemetry);
+        work(&telemetry, 1_000..2_000);
+        await_restarts(&telemetry, 1);
+        work(&telemetry, 2_000..3_000);
+        assert!(telemetry.flush_blocking(PATIENCE).complete);
+        assert_eq!(telemetry.health().encoder_restarts, 1);
+
+        // Dead when it is told to flush: whoever waits asks again.
+        work(&telemetry, 3_000..3_100);
+        kill(&telemetry);
+        let report = telemetry.shutdown_blocking(PATIENCE);
+        await_restarts(&telemetry, 2);
+        assert!(report.complete && report.lost() == 0, "{report}");
+        for (account, signal) in [(report.traces, Received::Traces), (report.logs, Received::Logs)] {
+            let received = receiver.received(signal);
+            assert_eq!((account.produced, account.delivered, account.held), (3_100, 3_100, 0));
+            assert_eq!((received.unique, received.duplicates), (3_100, 0), "{signal}");
+        }
     }
 }

@@ -80,7 +80,7 @@ fn a_small_outbox_is_not_blocked_by_what_is_on_the_wire() {
         .unwrap();
     for round in 0..20 {
         numbered_spans(&telemetry, round * 50..(round + 1) * 50);
-        drop(telemetry.flush_blocking(Duration::from_millis(5)));
+        let _ = telemetry.flush_blocking(Duration::from_millis(5));
     }
     // It comes back for one request, and what is sent next waits for it again.
     receiver.script(Rule::new(Answer::status(503)).after(1));
@@ -88,7 +88,7 @@ fn a_small_outbox_is_not_blocked_by_what_is_on_the_wire() {
     await_outcomes(&receiver, 2, |outcome| !outcome.is_success());
     for round in 20..60 {
         numbered_spans(&telemetry, round * 50..(round + 1) * 50);
-        drop(telemetry.flush_blocking(Duration::from_millis(5)));
+        let _ = telemetry.flush_blocking(Duration::from_millis(5));
     }
     receiver.script(trisignal_receiver::Script::new());
     let report = telemetry.shutdown_blocking(PATIENCE);

@@ -11,22 +11,22 @@ use tempfile::TempDir;
 use trisignal::Protocol;
 
 /// An authority that signs certificates of servers and clients.
-pub struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     directory: TempDir,
 }
 
 /// A certificate and its key, as rustls takes them and as files.
-pub struct Identity {
+pub(crate) struct Identity {
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
-    pub certificate_file: PathBuf,
-    pub key_file: PathBuf,
+    pub(crate) certificate_file: PathBuf,
+    pub(crate) key_file: PathBuf,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -41,12 +41,12 @@ impl Authority {
     }
 
     /// The PEM file of the authority's own certificate.
-    pub fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
     }
 
     /// A certificate for `name`, valid until the end of `year`.
-    pub fn sign(&self, name: &str, year: i32) -> Identity {
+    pub(crate) fn sign(&self, name: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(year, 12, 31);
         let key = KeyPair::generate().unwrap();
@@ -71,7 +71,7 @@ impl Authority {
 }
 
 /// A server that shows `identity`, and wants a certificate of the clients' authority where there is one.
-pub fn server(
+pub(crate) fn server(
     identity: &Identity,
     clients: Option<&Authority>,
     protocol: Protocol,

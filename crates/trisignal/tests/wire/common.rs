@@ -10,14 +10,14 @@ use trisignal::{Builder, ConsoleFormat, Limits, Protocol, Report, SignalAccount,
 use trisignal_receiver::{Batch, Outcome, Receiver, Signal};
 
 /// For conditions that hold soon on any machine: reaching it is a failure, not slowness.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const PROTOCOLS: [Protocol; 2] = [Protocol::HttpProtobuf, Protocol::Grpc];
+pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::HttpProtobuf, Protocol::Grpc];
 
 /// The attribute that numbers spans and log records.
-pub const NUMBER: &str = "number";
+pub(crate) const NUMBER: &str = "number";
 
-pub fn receiver() -> Receiver {
+pub(crate) fn receiver() -> Receiver {
     // The number tells log records apart that are made in the same nanosecond.
     Receiver::builder()
         .log_identity(NUMBER)
@@ -26,7 +26,7 @@ pub fn receiver() -> Receiver {
 }
 
 /// A builder that sends to `receiver`, silent on the console, deaf to the environment of the test.
-pub fn builder(receiver: &Receiver, protocol: Protocol) -> Builder {
+pub(crate) fn builder(receiver: &Receiver, protocol: Protocol) -> Builder {
     let endpoint = match protocol {
         Protocol::Grpc => receiver.grpc_endpoint(),
         _ => receiver.http_endpoint(),
@@ -35,7 +35,7 @@ pub fn builder(receiver: &Receiver, protocol: Protocol) -> Builder {
 }
 
 /// The same for any endpoint.
-pub fn builder_to(endpoint: String, protocol: Protocol) -> Builder {
+pub(crate) fn builder_to(endpoint: String, protocol: Protocol) -> Builder {
     trisignal::builder("checkout")
         .environment(HashMap::<String, String>::new())
         .console(ConsoleFormat::Off)
@@ -43,14 +43,14 @@ pub fn builder_to(endpoint: String, protocol: Protocol) -> Builder {
         .endpoint(endpoint)
 }
 
-pub fn telemetry(receiver: &Receiver) -> Telemetry {
+pub(crate) fn telemetry(receiver: &Receiver) -> Telemetry {
     builder(receiver, Protocol::HttpProtobuf)
         .build()
         .expect("the settings are valid")
 }
 
 /// The rhythm of the pipeline, scaled down: tests of outages need not take as long as outages do.
-pub fn brisk() -> Limits {
+pub(crate) fn brisk() -> Limits {
     Limits {
         schedule_delay: Some(Duration::from_millis(20)),
         retry_initial: Some(Duration::from_millis(10)),
@@ -60,21 +60,21 @@ pub fn brisk() -> Limits {
 }
 
 /// A subscriber with nothing but the layer of `telemetry`.
-pub fn subscriber(telemetry: &Telemetry) -> Dispatch {
+pub(crate) fn subscriber(telemetry: &Telemetry) -> Dispatch {
     Dispatch::new(Registry::default().with(telemetry.layer()))
 }
 
 /// Runs `work` with the spans and events of this thread going to `telemetry`.
-pub fn record<T>(telemetry: &Telemetry, work: impl FnOnce() -> T) -> T {
+pub(crate) fn record<T>(telemetry: &Telemetry, work: impl FnOnce() -> T) -> T {
     tracing::dispatcher::with_default(&subscriber(telemetry), work)
 }
 
 /// Ends `count` spans named `work`, numbered from 0 by the attribute `number`.
-pub fn spans(telemetry: &Telemetry, count: u64) {
+pub(crate) fn spans(telemetry: &Telemetry, count: u64) {
     numbered_spans(telemetry, 0..count);
 }
 
-pub fn numbered_spans(telemetry: &Telemetry, numbers: impl IntoIterator<Item = u64>) {
+pub(crate) fn numbered_spans(telemetry: &Telemetry, numbers: impl IntoIterator<Item = u64>) {
     // Signed, because the span layer makes text of unsigned numbers.
     let numbers = numbers.into_iter().map(u64::cast_signed);
     record(telemetry, || {
@@ -83,14 +83,14 @@ pub fn numbered_spans(telemetry: &Telemetry, numbers: impl IntoIterator<Item = u
 }
 
 /// Logs `count` events, numbered from 0 by the attribute `number`.
-pub fn logs(telemetry: &Telemetry, count: u64) {
+pub(crate) fn logs(telemetry: &Telemetry, count: u64) {
     record(telemetry, || {
         (0..count).for_each(|number| tracing::info!(number, "worked"))
     });
 }
 
 /// Polls until `condition` holds, for what no receiver can see.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
         assert!(
@@ -102,14 +102,14 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Waits until `count` different items of `signal` were taken.
-pub fn await_unique(receiver: &Receiver, signal: Signal, count: u64) {
+pub(crate) fn await_unique(receiver: &Receiver, signal: Signal, count: u64) {
     let enough =
         |store: &trisignal_receiver::Store| (store.received(signal).unique >= count).then_some(());
     receiver.wait_for_blocking(PATIENCE, enough).unwrap();
 }
 
 /// Waits until `count` requests ended as `outcome`.
-pub fn await_outcomes(receiver: &Receiver, count: usize, outcome: impl Fn(Outcome) -> bool) {
+pub(crate) fn await_outcomes(receiver: &Receiver, count: usize, outcome: impl Fn(Outcome) -> bool) {
     let seen = |store: &trisignal_receiver::Store| {
         let requests = store.requests();
         (requests
@@ -123,7 +123,9 @@ pub fn await_outcomes(receiver: &Receiver, count: usize, outcome: impl Fn(Outcom
 }
 
 /// A request that none of the items numbered `poison` may be in.
-pub fn is_poisoned(poison: &'static [i64]) -> impl Fn(&Batch) -> bool + Send + Sync + 'static {
+pub(crate) fn is_poisoned(
+    poison: &'static [i64],
+) -> impl Fn(&Batch) -> bool + Send + Sync + 'static {
     move |batch| {
         let spans = batch.spans.iter().filter_map(|span| span.attr(NUMBER));
         let logs = batch.logs.iter().filter_map(|log| log.attr(NUMBER));
@@ -135,7 +137,7 @@ pub fn is_poisoned(poison: &'static [i64]) -> impl Fn(&Batch) -> bool + Send + S
 }
 
 /// The numbers of the spans that `receiver` took.
-pub fn span_numbers(receiver: &Receiver) -> BTreeSet<u64> {
+pub(crate) fn span_numbers(receiver: &Receiver) -> BTreeSet<u64> {
     let spans = receiver.spans().name("work").all();
     let number =
         |span: &trisignal_receiver::Span| span.attr(NUMBER).and_then(|number| number.as_i64());
@@ -146,7 +148,7 @@ pub fn span_numbers(receiver: &Receiver) -> BTreeSet<u64> {
 }
 
 /// That every account of `report` balances; with the report in the message.
-pub fn assert_balanced(report: &Report) {
+pub(crate) fn assert_balanced(report: &Report) {
     for account in [&report.traces, &report.metrics, &report.logs] {
         assert!(account.balances(), "{report}");
     }
@@ -154,7 +156,7 @@ pub fn assert_balanced(report: &Report) {
 
 /// Conservation, against a witness of its own: what was produced is delivered, dropped or held, and the
 /// receiver has exactly what is said to be delivered, once.
-pub fn assert_conserved(report: &Report, receiver: &Receiver) {
+pub(crate) fn assert_conserved(report: &Report, receiver: &Receiver) {
     assert_balanced(report);
     for (account, signal) in accounts(report) {
         let received = receiver.received(signal);
@@ -171,7 +173,7 @@ pub fn assert_conserved(report: &Report, receiver: &Receiver) {
 }
 
 /// [`assert_conserved`] where nothing may be lost, nor be left.
-pub fn assert_all_delivered(report: &Report, receiver: &Receiver) {
+pub(crate) fn assert_all_delivered(report: &Report, receiver: &Receiver) {
     assert_conserved(report, receiver);
     assert!(report.complete && report.lost() == 0, "{report}");
     assert!(

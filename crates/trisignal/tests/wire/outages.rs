@@ -140,7 +140,9 @@ fn connections_that_stay_mute_are_given_up() {
         assert!(proxy.connections() >= 2);
     };
     std::thread::scope(|scope| {
-        PROTOCOLS.map(|protocol| scope.spawn(move || case(protocol)));
+        for protocol in PROTOCOLS {
+            scope.spawn(move || case(protocol));
+        }
     });
 }
 
@@ -329,5 +331,5 @@ fn one_signal_in_trouble_does_not_delay_the_others() {
     await_unique(&receiver, Signal::Logs, 100);
     let health = telemetry.health();
     assert_eq!((health.traces.held, health.traces.delivered), (100, 0));
-    drop(telemetry.shutdown_blocking(Duration::from_millis(50)));
+    let _ = telemetry.shutdown_blocking(Duration::from_millis(50));
 }

@@ -16,7 +16,7 @@ use trisignal_receiver::Receiver;
 const HANDSHAKE: u8 = 0x16;
 
 /// Listens on a free port until it is dropped.
-pub struct Proxy {
+pub(crate) struct Proxy {
     addr: SocketAddr,
     state: Arc<State>,
     runtime: Option<Runtime>,
@@ -32,7 +32,7 @@ struct State {
 
 impl Proxy {
     /// Forwards connections to `receiver` as they are.
-    pub fn to(receiver: &Receiver, protocol: Protocol) -> Self {
+    pub(crate) fn to(receiver: &Receiver, protocol: Protocol) -> Self {
         let backend = match protocol {
             Protocol::Grpc => receiver.grpc_addr(),
             _ => receiver.http_addr(),
@@ -51,7 +51,7 @@ impl Proxy {
     }
 
     /// Ends TLS here. What connects without TLS gets nothing.
-    pub fn tls(self, config: ServerConfig) -> Self {
+    pub(crate) fn tls(self, config: ServerConfig) -> Self {
         assert!(
             self.state
                 .tls
@@ -62,27 +62,27 @@ impl Proxy {
     }
 
     /// Takes connections and never reads from them, from here on.
-    pub fn mute(self) -> Self {
+    pub(crate) fn mute(self) -> Self {
         self.state.mute.store(true, Ordering::SeqCst);
         self
     }
 
     /// Forwards the connections that come from here on; those that are open stay mute.
-    pub fn speak(&self) {
+    pub(crate) fn speak(&self) {
         self.state.mute.store(false, Ordering::SeqCst);
     }
 
-    pub fn endpoint(&self, scheme: &str) -> String {
+    pub(crate) fn endpoint(&self, scheme: &str) -> String {
         format!("{scheme}://{}", self.addr)
     }
 
     /// How many connections came.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 
     /// How many connections spoke anything but TLS where TLS was wanted.
-    pub fn in_the_clear(&self) -> usize {
+    pub(crate) fn in_the_clear(&self) -> usize {
         self.state.in_the_clear.load(Ordering::SeqCst)
     }
 }

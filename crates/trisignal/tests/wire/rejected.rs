@@ -117,7 +117,7 @@ fn a_request_that_is_refused_as_a_whole_is_dropped_at_once() {
         "{report}"
     );
     assert_eq!(receiver.requests().len(), 1);
-    drop(telemetry.shutdown_blocking(PATIENCE));
+    let _ = telemetry.shutdown_blocking(PATIENCE);
 }
 
 /// Row 11: what a partial success refuses is counted and not sent again.

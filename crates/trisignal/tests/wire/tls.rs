@@ -32,7 +32,7 @@ fn exchange(
     } else {
         // The second connection shows that the first one came to its end.
         eventually("two attempts", || {
-            drop(telemetry.flush_blocking(Duration::from_millis(20)));
+            let _ = telemetry.flush_blocking(Duration::from_millis(20));
             proxy.connections() >= 2
         });
         let health = telemetry.health();
@@ -92,7 +92,7 @@ fn an_https_endpoint_is_never_spoken_to_in_the_clear() {
             .unwrap();
         spans(&telemetry, 100);
         eventually("two attempts", || {
-            drop(telemetry.flush_blocking(Duration::from_millis(20)));
+            let _ = telemetry.flush_blocking(Duration::from_millis(20));
             proxy.connections() >= 2
         });
         let report = telemetry.shutdown_blocking(Duration::from_millis(100));

@@ -1,0 +1,52 @@
+//! The lines of the console, kept to be looked at.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use trisignal::{Builder, ConsoleFormat};
+
+/// The target of what telemetry says about itself.
+const OURS: &str = "trisignal";
+
+#[derive(Clone, Default)]
+pub(crate) struct Lines {
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Lines {
+    /// Has `builder` write the console here, as JSON.
+    pub(crate) fn attach(&self, builder: Builder) -> Builder {
+        let lines = Arc::clone(&self.lines);
+        builder
+            .console(ConsoleFormat::Json)
+            .console_writer(move |line| {
+                lines
+                    .lock()
+                    .unwrap()
+                    .push(String::from_utf8(line.to_vec()).unwrap());
+                Ok(())
+            })
+    }
+
+    /// All lines since the last call.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.lines.lock().unwrap())
+    }
+
+    /// What telemetry said about itself so far.
+    pub(crate) fn ours(&self) -> Vec<Value> {
+        let lines = self.lines.lock().unwrap();
+        let parsed = lines
+            .iter()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        parsed.filter(|line| line["target"] == OURS).collect()
+    }
+
+    /// The messages of [`ours`](Self::ours).
+    pub(crate) fn messages(&self) -> Vec<String> {
+        self.ours()
+            .iter()
+            .map(|line| line["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
