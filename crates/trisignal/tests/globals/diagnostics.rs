@@ -31,6 +31,13 @@ fn listen() -> (Telemetry, Lines, Receiver) {
     (telemetry, lines, receiver)
 }
 
+fn receiver_of(receiver: &Receiver, protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Grpc => receiver.grpc_endpoint(),
+        _ => receiver.http_endpoint(),
+    }
+}
+
 fn produce(telemetry: &Telemetry) {
     let counter = telemetry
         .meter("orders")
@@ -47,7 +54,7 @@ fn a_failing_backend_is_one_line() {
     isolated("diagnostics::a_failing_backend_is_one_line", || {
         let (_telemetry, lines, _) = listen();
         // Short enough for many attempts where there is no answer, long enough to have one where there is.
-        let (impatient, patient) = (Duration::from_millis(20), PATIENCE);
+        let (impatient, patient) = (Duration::from_millis(100), PATIENCE);
         let cases = [
             (
                 Protocol::HttpProtobuf,
@@ -65,7 +72,7 @@ fn a_failing_backend_is_one_line() {
                 Protocol::HttpProtobuf,
                 Answer::hang(),
                 impatient,
-                "no answer within 20ms",
+                "no answer within 100ms",
             ),
             (
                 Protocol::Grpc,
@@ -77,7 +84,7 @@ fn a_failing_backend_is_one_line() {
                 Protocol::Grpc,
                 Answer::hang(),
                 impatient,
-                "no answer within 20ms",
+                "no answer within 100ms",
             ),
         ];
         for (protocol, answer, timeout, reason) in cases {
@@ -95,25 +102,24 @@ fn a_failing_backend_is_one_line() {
             produce(&telemetry);
             let _ = telemetry.flush_blocking(Duration::from_millis(50));
             await_outcomes(&receiver, 40, |outcome| !outcome.is_success());
-            let said = lines.ours();
-            assert_eq!(
-                lines.messages(),
-                [FAILING],
-                "{protocol}, {reason}: {said:?}"
-            );
-            let shown = said[0]["reason"].as_str().unwrap();
-            assert!(shown.contains(reason), "{shown}");
-            assert_eq!(said[0]["level"], "WARN");
-            receiver.script(Script::new());
-            drop(telemetry);
-            let mut messages = lines.messages();
-            // An answer in 20 ms is more than some machines can do.
-            messages.retain(|message| message != "telemetry was lost");
+            // A busy machine may have a second reason, not to connect in time; it may not say one twice.
+            let said = lines.about(&receiver_of(&receiver, protocol));
+            let reasons: Vec<_> = said
+                .iter()
+                .map(|line| line["reason"].as_str().unwrap())
+                .collect();
             assert!(
-                messages == [FAILING] || messages == [FAILING, AGAIN],
-                "{messages:?}"
+                reasons.iter().any(|said| said.contains(reason)),
+                "{reason}: {said:?}"
             );
-            lines.take();
+            let different: std::collections::BTreeSet<_> = reasons.iter().collect();
+            assert_eq!(different.len(), reasons.len(), "{said:?}");
+            assert!(patient != timeout || reasons.len() == 1, "{said:?}");
+            assert!(
+                said.iter()
+                    .all(|line| line["message"] == FAILING && line["level"] == "WARN")
+            );
+            let _ = telemetry.shutdown_blocking(Duration::from_millis(10));
         }
     });
 }
@@ -322,13 +328,13 @@ fn an_unknown_authority_is_one_line() {
                 let _ = telemetry.flush_blocking(Duration::from_millis(20));
                 proxy.connections() >= 10
             });
-            let said = lines.ours();
-            assert_eq!(lines.messages(), [FAILING], "{said:?}");
+            let said = lines.about(&proxy.endpoint("https"));
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert_eq!(said[0]["message"], FAILING);
             let reason = said[0]["reason"].as_str().unwrap();
             assert!(reason.contains("invalid peer certificate"), "{reason}");
             assert!(receiver.requests().is_empty());
             let _ = telemetry.shutdown_blocking(Duration::from_millis(10));
-            lines.take();
         }
     });
 }

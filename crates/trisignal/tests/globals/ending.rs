@@ -5,13 +5,26 @@ use std::time::{Duration, Instant};
 use trisignal::{DropReason, Protocol};
 use trisignal_receiver::{Answer, Receiver, Signal};
 
-use super::common::{await_unique, brisk, builder, builder_to, receiver};
+use super::common::{await_unique, brisk, builder, builder_to, eventually, receiver};
 use super::isolated::{Process, isolated, told};
 use super::lines::Lines;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// A second is aimed at. This is what a busy machine gets; the deadline that it must not wait out is far away.
 const BOUND: Duration = Duration::from_secs(10);
+
+const SIGINT: u32 = 2;
+const SIGTERM: u32 = 15;
+
+/// Whether this process has a handler for `signal`.
+fn is_caught(signal: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let caught = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))
+        .unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
+}
 
 /// A service that works until a signal comes, and says how it ended.
 fn serve(endpoint: String) {
@@ -28,6 +41,10 @@ fn serve(endpoint: String) {
         .unwrap();
     runtime.block_on(async {
         let signal = telemetry.signal();
+        // The handlers are set on the thread of the sender, so a moment after the call.
+        eventually("the handlers of the signals", || {
+            [SIGINT, SIGTERM].into_iter().all(is_caught)
+        });
         println!("ready");
         signal.await;
         // Whoever asks later, too.

@@ -42,6 +42,16 @@ impl Lines {
         parsed.filter(|line| line["target"] == OURS).collect()
     }
 
+    /// What telemetry said about the backend at `endpoint`.
+    pub(crate) fn about(&self, endpoint: &str) -> Vec<Value> {
+        let is_about = |line: &Value| {
+            line["endpoint"]
+                .as_str()
+                .is_some_and(|at| at.starts_with(endpoint))
+        };
+        self.ours().into_iter().filter(is_about).collect()
+    }
+
     /// The messages of [`ours`](Self::ours).
     pub(crate) fn messages(&self) -> Vec<String> {
         self.ours()

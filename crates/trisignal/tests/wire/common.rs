@@ -172,6 +172,21 @@ pub(crate) fn assert_conserved(report: &Report, receiver: &Receiver) {
     }
 }
 
+/// That nothing is lost nor left, where answers may come later than an impatient client waits: what is sent again
+/// then is a duplicate.
+pub(crate) fn assert_none_lost(report: &Report, receiver: &Receiver) {
+    assert_balanced(report);
+    assert!(report.complete && report.lost() == 0, "{report}");
+    for (account, signal) in accounts(report) {
+        let received = receiver.received(signal);
+        assert_eq!(
+            account.delivered, received.unique,
+            "{signal}: {report}; {received:?}"
+        );
+        assert_eq!(received.conflicts, 0, "{signal}: {received:?}");
+    }
+}
+
 /// [`assert_conserved`] where nothing may be lost, nor be left.
 pub(crate) fn assert_all_delivered(report: &Report, receiver: &Receiver) {
     assert_conserved(report, receiver);

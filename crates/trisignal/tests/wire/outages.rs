@@ -6,8 +6,9 @@ use trisignal::{DropReason, Protocol};
 use trisignal_receiver::{Answer, Outcome, Script, Signal};
 
 use super::common::{
-    PATIENCE, PROTOCOLS, assert_all_delivered, assert_balanced, assert_conserved, await_outcomes,
-    await_unique, brisk, builder, builder_to, eventually, logs, numbered_spans, receiver, spans,
+    PATIENCE, PROTOCOLS, assert_all_delivered, assert_balanced, assert_conserved, assert_none_lost,
+    await_outcomes, await_unique, brisk, builder, builder_to, eventually, logs, numbered_spans,
+    receiver, spans,
 };
 use super::proxy::Proxy;
 
@@ -90,7 +91,7 @@ fn attempts_without_an_answer_end_at_their_deadline() {
     for protocol in PROTOCOLS {
         let receiver = receiver();
         receiver.script(Answer::hang());
-        let timeout = Duration::from_millis(200);
+        let timeout = Duration::from_millis(500);
         let telemetry = builder(&receiver, protocol)
             .timeout(timeout)
             .limits(brisk())
@@ -114,7 +115,7 @@ fn attempts_without_an_answer_end_at_their_deadline() {
         assert!(gap > timeout / 2, "an attempt has its time: {gap:?}");
 
         receiver.script(Script::new());
-        assert_all_delivered(&telemetry.shutdown_blocking(PATIENCE), &receiver);
+        assert_none_lost(&telemetry.shutdown_blocking(PATIENCE), &receiver);
     }
 }
 
@@ -126,7 +127,7 @@ fn connections_that_stay_mute_are_given_up() {
         let receiver = receiver();
         let proxy = Proxy::to(&receiver, protocol).mute();
         let telemetry = builder_to(proxy.endpoint("http"), protocol)
-            .timeout(Duration::from_millis(200))
+            .timeout(Duration::from_millis(500))
             .limits(brisk())
             .build()
             .unwrap();
@@ -136,7 +137,7 @@ fn connections_that_stay_mute_are_given_up() {
         assert!(!report.complete && report.traces.held == 500, "{report}");
         // The open connection stays mute: only a new one helps.
         proxy.speak();
-        assert_all_delivered(&telemetry.shutdown_blocking(PATIENCE), &receiver);
+        assert_none_lost(&telemetry.shutdown_blocking(PATIENCE), &receiver);
         assert!(proxy.connections() >= 2);
     };
     std::thread::scope(|scope| {
