@@ -22,7 +22,7 @@
 //!   it at that.
 //! - [`extract`] and [`inject`] carry W3C Trace Context and W3C Baggage over a header map at once,
 //!   whatever is installed.
-//! - [`env`] carries context in environment variables, for command lines and batch jobs.
+//! - [`env`](mod@env) carries context in environment variables, for command lines and batch jobs.
 //!
 //! ```
 //! use http::HeaderMap;

@@ -243,16 +243,16 @@ fn a_decision_of_ours_takes_the_place_of_the_callers() {
 fn writes_the_forms_that_it_is_told_to() {
     let cx = child(&Context::new(), true);
     let (trace, span) = (TraceId::from(7).to_string(), SpanId::from(9).to_string());
-    let single = (SINGLE.to_owned(), format!("{trace}-{span}-1"));
+    let single = [(SINGLE.to_owned(), format!("{trace}-{span}-1"))];
     let multi = [
         (SAMPLED.to_owned(), "1".to_owned()),
         (SPAN_ID.to_owned(), span),
         (TRACE_ID.to_owned(), trace),
     ];
-    assert_eq!(sent(B3Propagator::single(), &cx), [single.clone()]);
-    assert_eq!(sent(B3Propagator::default(), &cx), [single.clone()]);
+    assert_eq!(sent(B3Propagator::single(), &cx), single);
+    assert_eq!(sent(B3Propagator::default(), &cx), single);
     assert_eq!(sent(B3Propagator::multi(), &cx), multi);
-    let both = [&[single][..], &multi].concat();
+    let both = [&single[..], &multi].concat();
     assert_eq!(sent(B3Propagator::both(), &cx), both);
     assert_eq!(sent(B3Propagator::both(), &Context::new()), []);
 
