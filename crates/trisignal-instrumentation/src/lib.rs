@@ -1,11 +1,11 @@
-//! Context, correlation, spans and metrics for HTTP services and clients: what a library may depend
-//! on.
+//! Context, correlation, spans and metrics for HTTP and gRPC services and clients: what a library
+//! may depend on.
 //!
 //! There is no SDK and no exporter here. Spans are plain `tracing` spans, metrics and context are
 //! those of the OpenTelemetry API. In a program that sets telemetry up (with `trisignal::init`,
 //! say) all of it is exported; in one that does not, it costs next to nothing.
 //!
-//! # A server
+//! # Servers and clients
 //!
 //! [`http::ServerLayer`] goes around any tower service over `http` requests. Each request gets a
 //! span with the stable HTTP names, is measured, goes on in the caller's trace, and has a
@@ -34,14 +34,69 @@
 //! # }
 //! ```
 //!
-//! For axum, with the feature `axum`, the routes are known:
-//! `Router::new().route(…).layer(ServerLayer::axum())`.
+//! [`http::ClientLayer`] does the same for what goes out, [`grpc`] for gRPC on both sides.
 //!
-//! # A client
+//! ## axum
 //!
-//! [`http::ClientLayer`] does the same for what goes out, over `http` requests and, with the
-//! feature `reqwest`, over those of `reqwest`. `http::client(reqwest::Client::new())` is a client
-//! that feels like `reqwest`'s own.
+//! With the feature `axum` the layer knows the routes:
+//!
+//! ```
+//! # #[cfg(feature = "axum")] fn app() -> axum::Router {
+//! use axum::{Router, routing::get};
+//! use trisignal_instrumentation::http::ServerLayer;
+//!
+//! Router::new()
+//!     .route("/orders/{id}", get(|| async { "paid" }))
+//!     .layer(ServerLayer::axum().exclude_paths(["/health"]))
+//! # }
+//! ```
+//!
+//! ## hyper
+//!
+//! ```no_run
+//! use hyper_util::rt::{TokioExecutor, TokioIo};
+//! use hyper_util::{client::legacy::Client, server::conn::auto, service::TowerToHyperService};
+//! use tower::{Layer, service_fn};
+//! use trisignal_instrumentation::http::{ClientLayer, ServerLayer};
+//! # type Request = http::Request<hyper::body::Incoming>;
+//! # type Response = http::Response<http_body_util::Full<bytes::Bytes>>;
+//! # async fn pay(_: Request) -> Result<Response, std::convert::Infallible> { Ok(Response::default()) }
+//! # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!
+//! let service = TowerToHyperService::new(ServerLayer::new().layer(service_fn(pay)));
+//! auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await?;
+//!
+//! let client = ClientLayer::new().layer(Client::builder(TokioExecutor::new()).build_http::<String>());
+//! # drop(client); Ok(()) }
+//! ```
+//!
+//! ## tonic
+//!
+//! ```no_run
+//! use tonic::transport::{Endpoint, Server};
+//! use tower::Layer;
+//! use trisignal_instrumentation::grpc::{ClientLayer, ServerLayer};
+//! # async fn serve(orders: tonic::service::Routes) -> Result<(), Box<dyn std::error::Error>> {
+//!
+//! Server::builder().layer(ServerLayer::new()).add_routes(orders).serve("[::1]:50051".parse()?).await?;
+//!
+//! let endpoint = Endpoint::from_static("http://orders:50051");
+//! let channel = ClientLayer::new().target(endpoint.uri()).layer(endpoint.connect_lazy());
+//! // `OrdersClient::new(channel)` is a generated client.
+//! # drop(channel); Ok(()) }
+//! ```
+//!
+//! ## reqwest
+//!
+//! With the feature `reqwest` there is a client that feels like `reqwest`'s own:
+//!
+//! ```no_run
+//! # #[cfg(feature = "reqwest")]
+//! # async fn call() -> Result<(), reqwest::Error> {
+//! let client = trisignal_instrumentation::http::client(reqwest::Client::new());
+//! let answer = client.get("http://orders/orders/7").send().await?.text().await?;
+//! # Ok(()) }
+//! ```
 //!
 //! # Context
 //!

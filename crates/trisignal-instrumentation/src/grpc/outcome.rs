@@ -13,6 +13,9 @@ use super::status::{self, Code};
 use crate::exchange::values::OTHER;
 use crate::exchange::{End, Side};
 
+/// By how much two clocks may differ about a deadline.
+const MAX_SLACK: Duration = Duration::from_millis(10);
+
 /// The answer as far as it is known.
 pub(crate) struct Outcome {
     /// What the peer said, or the HTTP status said in its place.
@@ -101,11 +104,7 @@ impl Outcome {
     }
 
     fn code(&self, side: Side, end: &End) -> Option<Code> {
-        let late = || {
-            self.timeout
-                .is_some_and(|timeout| self.started.elapsed() >= timeout)
-                .then_some(Code::DEADLINE_EXCEEDED)
-        };
+        let late = || self.is_late().then_some(Code::DEADLINE_EXCEEDED);
         match end {
             End::Complete => self.code.or(Some(Code::UNKNOWN)),
             End::Abandoned => self.code.or_else(late).or(Some(Code::CANCELLED)),
@@ -113,5 +112,14 @@ impl Outcome {
             End::Failed(_) if side == Side::Client => late(),
             End::Failed(_) => None,
         }
+    }
+
+    /// Whether the time that the caller gave is over. The caller's clock started earlier than ours,
+    /// so the last bit of the time counts as over too.
+    fn is_late(&self) -> bool {
+        self.timeout.is_some_and(|timeout| {
+            let slack = (timeout / 10).min(MAX_SLACK);
+            self.started.elapsed() + slack >= timeout
+        })
     }
 }

@@ -5,6 +5,7 @@
 //! | layer | [`ServerLayer`] | [`ClientLayer`], or `client()` for `reqwest` |
 //! | span | `{method} {route}`, kind server | `{method}`, kind client |
 //! | metrics | `http.server.request.duration`, `http.server.active_requests` | `http.client.request.duration` |
+//! | opt-in | `http.server.request.body.size`, `http.server.response.body.size` | `http.client.request.body.size`, `http.client.response.body.size` |
 //! | parent | the trace of the caller | the span around the call |
 //! | correlation | taken, else made; answered in `x-correlation-id` | sent as that and in baggage |
 //!
@@ -29,6 +30,20 @@
 //!
 //! The conventions have no word for a request that the peer cancelled on a server; `cancelled` is
 //! ours.
+//!
+//! An answer that has no body by its nature has ended with its head: the answers to `HEAD` and
+//! `CONNECT`, 204, 304, and 101. What goes over an upgraded connection is another protocol and
+//! belongs to no request. Interim responses (100, 103) are not seen by a tower service, and end
+//! nothing.
+//!
+//! # What can be asked for
+//!
+//! Headers ([`capture_request_headers`](ServerLayer::capture_request_headers)) and sizes of bodies
+//! ([`body_sizes`](ServerLayer::body_sizes)) are left out unless they are asked for. The methods
+//! that are [known](ServerLayer::known_methods) and the query parameters that are
+//! [redacted](ServerLayer::redacted_query_parameters) can be replaced. A server leaves out of spans
+//! and metrics what a rule [excludes](ServerLayer::exclude_paths). A client says with the
+//! request extensions [`Resend`] and [`UrlTemplate`] what only it knows.
 //!
 //! Where telemetry is suppressed in the current context, as on an exporter's own thread, the layers
 //! pass everything through.

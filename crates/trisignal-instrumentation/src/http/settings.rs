@@ -60,8 +60,7 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The setters that are the same on both layers. `$set` is the layer's method that changes its
-/// settings.
+/// The setters that are the same on both layers; `$settings` is where the layer has its settings.
 macro_rules! setters {
     ($self:ident => $settings:expr) => {
         /// The methods that are shown by name, in place of the default ones; all others are

@@ -9,8 +9,11 @@ use futures_util::StreamExt;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
+use tonic::client::Grpc;
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::service::{Echo, Raw, client, path, serve, unary};
@@ -86,22 +89,74 @@ async fn a_caller_that_goes_away() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_passes() {
+async fn a_deadline_that_passes_on_the_server() {
+    // The server of `tonic` has a timer of its own; a client without one leaves it to that.
     let telemetry = Telemetry::new();
     let _subscriber = tracing::dispatcher::set_default(&telemetry.dispatch());
     let address = serve(telemetry.grpc_server(), Echo::default()).await;
-    let mut client = client(&telemetry, address).await;
+    let inner = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http::<tonic::body::Body>();
+    let target = format!("http://{address}").parse().unwrap();
+    let mut client = Grpc::with_origin(telemetry.grpc_client().layer(inner), target);
+    client.ready().await.unwrap();
     let mut message = tonic::Request::new(Bytes::from_static(b"hang"));
     message.set_timeout(Duration::from_millis(50));
     client.unary(message, path("Unary"), Raw).await.unwrap_err();
+    let served = ended(&telemetry, SpanKind::Server).await;
     let expected = ["error", "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"];
-    for (kind, side) in [(SpanKind::Client, "client"), (SpanKind::Server, "server")] {
-        let span = ended(&telemetry, kind).await;
-        if side == "client" && attribute(&span, "rpc.response.status_code") == "CANCELLED" {
-            // The server was first: `tonic` answers `CANCELLED` for a deadline.
-            continue;
+    assert_end(&telemetry, &served, "server", expected);
+    // What `tonic` answers then.
+    let call = ended(&telemetry, SpanKind::Client).await;
+    let answered = ["error", "CANCELLED", "CANCELLED"];
+    assert_end(&telemetry, &call, "client", answered);
+    assert_eq!(attribute(&call, "server.port"), address.port().to_string());
+}
+
+#[tokio::test]
+async fn deadlines_tell_why_a_call_was_given_up() {
+    const LATE: [&str; 3] = ["error", "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"];
+    const IO: [&str; 3] = ["error", "", "std::io::error::Error"];
+    // The deadline, whether the service fails instead of hanging, and the ends that server and
+    // client see.
+    let cases = [
+        ("1m", false, LATE, LATE),
+        (
+            "1H",
+            false,
+            ["unset", "CANCELLED", ""],
+            ["error", "CANCELLED", "CANCELLED"],
+        ),
+        // On a client it may be the failure of its own timer.
+        ("1m", true, IO, LATE),
+        ("1H", true, IO, IO),
+    ];
+    for (timeout, fails, on_server, on_client) in cases {
+        let answered = || {
+            service_fn(move |_: Request<Empty<Bytes>>| async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if !fails {
+                    std::future::pending::<()>().await;
+                }
+                Err::<Scripted, _>(std::io::Error::other("a bug"))
+            })
+        };
+        let request = || {
+            let request = Request::post("/test.Echo/Unary").header("grpc-timeout", timeout);
+            request.body(Empty::new()).unwrap()
+        };
+        let (server, client) = (Telemetry::new(), Telemetry::new());
+        let given_up = Duration::from_millis(if fails { 30_000 } else { 30 });
+        let call = server.grpc_server().layer(answered()).oneshot(request());
+        let _ = server.run(tokio::time::timeout(given_up, call)).await;
+        let call = client.grpc_client().layer(answered()).oneshot(request());
+        let _ = client.run(tokio::time::timeout(given_up, call)).await;
+        for (telemetry, side, expected) in [
+            (&server, "server", on_server),
+            (&client, "client", on_client),
+        ] {
+            assert_end(telemetry, &telemetry.span(), side, expected);
         }
-        assert_end(&telemetry, &span, side, expected);
     }
 }
 

@@ -79,10 +79,15 @@ impl<B> ClientRequest for Request<B> {
         });
         let path = uri.path_and_query().map_or("", |path| path.as_str());
         let url = format!("{scheme}://{}{path}", authority.unwrap_or_default());
+        // Mostly there is nothing to redact, and no second copy.
+        let shown = match redaction.url(&url) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(shown) => Some(shown),
+        };
         Target {
             address,
             port: port.or_else(|| default_port(scheme)),
-            url: Cow::Owned(redaction.url(&url).into_owned()),
+            url: Cow::Owned(shown.unwrap_or(url)),
         }
     }
 

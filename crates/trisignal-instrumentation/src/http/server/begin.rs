@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::Method;
 use http::header::USER_AGENT;
 use http::request::Parts;
-use opentelemetry::{KeyValue, StringValue, Value};
+use opentelemetry::{KeyValue, StringValue};
 use tracing::Span;
 use tracing::field::{self, Empty};
 
@@ -25,7 +25,7 @@ use crate::http::{TARGET, protocol_version, semconv};
 struct Seen<'a> {
     parts: &'a Parts,
     method: StringValue,
-    route: Option<Arc<str>>,
+    route: Option<String>,
     origin: Origin<'a>,
 }
 
@@ -87,9 +87,9 @@ impl Config {
         }
     }
 
-    fn route_of(&self, parts: &Parts) -> Option<Arc<str>> {
+    fn route_of(&self, parts: &Parts) -> Option<String> {
         let route = self.route.as_ref()?;
-        guarded(|| route(parts)).flatten().map(Arc::from)
+        guarded(|| route(parts)).flatten()
     }
 
     fn span(&self, seen: &Seen<'_>) -> Span {
@@ -161,7 +161,7 @@ fn measures(seen: Seen<'_>, instruments: Arc<ServerInstruments>) -> Measures {
         [attributes[0].clone(), attributes[1].clone()],
     );
     if let Some(route) = seen.route {
-        attributes.push(KeyValue::new("http.route", Value::from(route)));
+        attributes.push(KeyValue::new("http.route", route));
     }
     if let Some(version) = protocol_version(seen.parts.version) {
         attributes.push(KeyValue::new("network.protocol.version", version));

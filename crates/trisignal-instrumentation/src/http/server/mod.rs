@@ -32,8 +32,8 @@ use crate::exchange::{Exclusions, PeerOf, Trust, default_headers};
 ///
 /// # Defaults
 ///
-/// [`Trust::Internal`]; correlation ID from `x-correlation-id`, then `x-request-id`; no route;
-/// scheme from the URI or `http`; global meter.
+/// [`Trust::Internal`]; correlation ID from `x-correlation-id`, then `x-request-id`; no route; peer
+/// unknown; scheme from the URI or `http`; nothing captured, nothing excluded; global meter.
 ///
 /// ```
 /// use http::{Request, Response};
