@@ -122,6 +122,7 @@ mod exchange;
 pub mod grpc;
 pub mod http;
 mod instruments;
+pub mod messaging;
 pub mod propagation;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,66 @@
+//! The instruments of producers and consumers.
+
+use opentelemetry::metrics::{Counter, Histogram, Meter};
+
+use crate::instruments::{Rebinding, correlation_rejected};
+
+/// The boundaries that the conventions ask for, in seconds.
+const BOUNDARIES: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+/// The instruments of all that were given no meter.
+pub(super) static GLOBAL: Rebinding<Instruments> = Rebinding::new(Instruments::new);
+
+pub(super) struct Instruments {
+    pub(super) operation_duration: Histogram<f64>,
+    pub(super) process_duration: Histogram<f64>,
+    pub(super) sent: Counter<u64>,
+    pub(super) consumed: Counter<u64>,
+    pub(super) correlation_rejected: Counter<u64>,
+}
+
+impl Instruments {
+    pub(super) fn new(meter: &Meter) -> Self {
+        Self {
+            operation_duration: duration(
+                meter,
+                "messaging.client.operation.duration",
+                "Duration of operations that a producer or consumer client started",
+            ),
+            process_duration: duration(
+                meter,
+                "messaging.process.duration",
+                "Duration of processing messages",
+            ),
+            sent: messages(
+                meter,
+                "messaging.client.sent.messages",
+                "Messages that a producer tried to send to the broker",
+            ),
+            consumed: messages(
+                meter,
+                "messaging.client.consumed.messages",
+                "Messages that were delivered to the application",
+            ),
+            correlation_rejected: correlation_rejected(meter),
+        }
+    }
+}
+
+fn duration(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
+    meter
+        .f64_histogram(name)
+        .with_unit("s")
+        .with_description(description)
+        .with_boundaries(BOUNDARIES.to_vec())
+        .build()
+}
+
+fn messages(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+    meter
+        .u64_counter(name)
+        .with_unit("{message}")
+        .with_description(description)
+        .build()
+}
