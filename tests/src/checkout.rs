@@ -1,6 +1,7 @@
-//! The demo's two services as processes of their own, as a user would run them.
+//! The demo's services as processes of their own, as a user would run them.
 
 use std::io;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -11,7 +12,8 @@ use crate::files::root;
 use crate::http::{Response, post};
 use crate::jaeger::TracedSpan;
 use crate::process::Process;
-use crate::stack::Stack;
+use crate::programs::{nats_server, say_not_run};
+use crate::stack::{Stack, free_port};
 use crate::wait::until;
 
 /// How the services send.
@@ -23,30 +25,55 @@ pub enum Protocol {
     Http,
 }
 
-/// `gateway` and `orders`, sending to a stack.
+/// The services of the demo, sending to a stack; with a NATS server of their own where there is one to run.
 #[derive(Debug)]
 pub struct Checkout {
     gateway: Process,
     orders: Process,
+    /// The queue's server and the worker behind it.
+    fulfilment: Option<(Process, Process)>,
     url: String,
 }
 
 impl Checkout {
-    /// Builds the demo if need be, starts both services and waits until they listen.
+    /// Builds the demo if need be, starts all services and waits until they listen.
     ///
     /// # Panics
     ///
     /// When the demo does not build or a service does not start.
     #[must_use]
     pub fn start(stack: &Stack, protocol: Protocol) -> Self {
-        let (mut orders, orders_at) = serve(stack, protocol, "orders", &[]);
+        let nats = nats(stack);
+        let (fulfilment, queue) = match nats {
+            Some((server, url)) => {
+                let (worker, _) = serve(stack, protocol, "fulfilment", &["--queue", &url]);
+                (Some((server, worker)), vec!["--queue".to_owned(), url])
+            }
+            None => (None, Vec::new()),
+        };
+        let listen = ["--listen", "127.0.0.1:0"];
+        let queue: Vec<_> = queue.iter().map(String::as_str).collect();
+        let (mut orders, orders_at) =
+            serve(stack, protocol, "orders", &[&listen, &queue[..]].concat());
         let peer = format!("http://{orders_at}");
-        let (gateway, gateway_at) = serve(stack, protocol, "gateway", &["--orders", &peer]);
+        let more = [&listen[..], &["--orders", &peer]].concat();
+        let (gateway, gateway_at) = serve(stack, protocol, "gateway", &more);
         assert!(orders.runs());
         Self {
             gateway,
             orders,
+            fulfilment,
             url: format!("http://{gateway_at}/checkout"),
+        }
+    }
+
+    /// The name under which orders are fulfilled: a service of its own where there is a queue.
+    #[must_use]
+    pub fn fulfilled_by(&self) -> &'static str {
+        if self.fulfilment.is_some() {
+            "fulfilment"
+        } else {
+            "orders"
         }
     }
 
@@ -77,21 +104,44 @@ impl Checkout {
                 .all(|name| spans.iter().any(|span| span.service == *name))
     }
 
-    /// Ends both by SIGTERM, so that they flush, and gives what they wrote to stdout and stderr.
+    /// Ends all of them by SIGTERM, so that they flush, and gives what `gateway` wrote to stdout and stderr.
     ///
     /// # Panics
     ///
     /// When one does not end with success.
     #[must_use]
-    pub fn end(self) -> (String, String) {
-        let (gateway_log, orders_log) = (self.gateway.log_path(), self.orders.log_path());
-        for (name, process) in [("gateway", self.gateway), ("orders", self.orders)] {
+    pub fn end(self) -> String {
+        let gateway_log = self.gateway.log_path();
+        let mut services = vec![("gateway", self.gateway), ("orders", self.orders)];
+        let (server, worker) = self.fulfilment.unzip();
+        services.extend(worker.map(|worker| ("fulfilment", worker)));
+        for (name, process) in services {
             let status = process.terminate();
             assert!(status.success(), "{name} ended with {status}");
         }
-        let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-        (read(gateway_log), read(orders_log))
+        drop(server);
+        std::fs::read_to_string(gateway_log).unwrap_or_default()
     }
+}
+
+/// A NATS server on a free port, with its URL.
+#[allow(clippy::expect_used, reason = "a test harness fails by panic")]
+fn nats(stack: &Stack) -> Option<(Process, String)> {
+    let Some(program) = nats_server() else {
+        say_not_run("the queue", "there is no nats-server on the PATH");
+        return None;
+    };
+    let address = format!("127.0.0.1:{}", free_port());
+    let (host, port) = address.split_once(':').expect("written so above");
+    let mut command = Command::new(program);
+    command.args(["--addr", host, "--port", port]);
+    let log = stack.dir().join("nats.log");
+    let mut process = Process::spawn("nats", &mut command, &log).expect("nats-server can be run");
+    until("nats-server listens", || {
+        assert!(process.runs(), "nats-server ended:\n{}", process.log());
+        TcpStream::connect(&address).ok()
+    });
+    Some((process, format!("nats://{address}")))
 }
 
 /// Starts one service on a free port and gives the address that it says it listens on.
@@ -104,7 +154,7 @@ fn serve(stack: &Stack, protocol: Protocol, role: &str, more: &[&str]) -> (Proce
     let log = stack.dir().join(format!("{role}.log"));
     let mut command = Command::new(program());
     command
-        .args(["serve", role, "--listen", "127.0.0.1:0"])
+        .args(["serve", role])
         .args(more)
         .env("OTEL_EXPORTER_OTLP_PROTOCOL", name)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);

@@ -22,6 +22,8 @@ pub struct TracedSpan {
     pub kind: u64,
     /// The number of OTLP: 0 unset, 1 ok, 2 error.
     pub status: u64,
+    /// The spans that it is linked to, as trace ID and span ID.
+    pub links: Vec<(String, String)>,
     attributes: Value,
 }
 
@@ -113,11 +115,19 @@ pub fn read_trace(answer: &Value) -> Vec<TracedSpan> {
                     &["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"],
                 ),
                 status: number(&span["status"]["code"], "STATUS_CODE_", &["OK", "ERROR"]),
+                links: links(&span["links"]),
                 attributes: span["attributes"].clone(),
             });
         }
     }
     spans
+}
+
+fn links(links: &Value) -> Vec<(String, String)> {
+    let links = links.as_array().into_iter().flatten();
+    links
+        .map(|link| (id(&link["traceId"]), id(&link["spanId"])))
+        .collect()
 }
 
 fn attribute(attributes: &Value, key: &str) -> Option<String> {

@@ -54,6 +54,12 @@ impl Programs {
     }
 }
 
+/// The NATS server, from the `PATH`; without it the demo's orders are fulfilled in a channel.
+#[must_use]
+pub fn nats_server() -> Option<PathBuf> {
+    on_path("nats-server")
+}
+
 /// Says that a test, or a part of one, did not run. Not by a print macro, whose output a passing test swallows.
 pub fn say_not_run(test: &str, why: &str) {
     // When stderr is closed there is nobody to tell.

@@ -314,7 +314,7 @@ impl Ports {
 
 /// A port that nobody listens on. No two calls of one test run give the same.
 #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     loop {

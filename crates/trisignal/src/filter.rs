@@ -205,6 +205,8 @@ impl<S> layer::Filter<S> for Union {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
+        // A hint of OFF would be the whole subscriber's: the layers beside this one have spans to see.
+        self.0.all().next()?;
         self.0.all().try_fold(LevelFilter::OFF, |most, filter| {
             Some(most.max(filter.env.max_level_hint()?))
         })

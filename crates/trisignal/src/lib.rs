@@ -51,7 +51,7 @@
 //! # Features
 //!
 //! Features add API, they never change behaviour. `axum`: [`http::ServerLayer`] that knows axum's routes. `reqwest`:
-//! a client that feels like `reqwest`'s own.
+//! a client that feels like `reqwest`'s own. `nats`, `lapin`: [`messaging`] with the headers of these clients.
 
 #[cfg(all(doctest, feature = "axum", feature = "reqwest"))]
 #[doc = include_str!("../../../README.md")]
@@ -78,7 +78,7 @@ mod transport;
 
 use std::borrow::Cow;
 
-pub use trisignal_instrumentation::{context, correlation, grpc, http, propagation};
+pub use trisignal_instrumentation::{context, correlation, grpc, http, messaging, propagation};
 
 pub use self::builder::{Builder, Limits};
 pub use self::config::{ByteSize, Compression, Environment, ProcessEnvironment, Protocol, Warning};

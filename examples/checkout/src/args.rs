@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 pub(crate) const USAGE: &str = "\
 usage: checkout [--once]
        checkout serve gateway --listen ADDR --orders URL [--with-parent]
-       checkout serve orders --listen ADDR [--with-parent]
+       checkout serve orders --listen ADDR [--queue URL] [--with-parent]
+       checkout serve fulfilment --queue URL [--with-parent]
 
   --once         end after the first round, with exit code 1 when a trace is not whole
   --listen       such as 127.0.0.1:3000; port 0 takes a free one, which is printed
+  --queue        a NATS server, such as nats://127.0.0.1:4222; without it, orders fulfils by itself
   --with-parent  end when standard input closes, not only on SIGTERM or Ctrl-C";
 
 /// What to do.
@@ -31,6 +33,15 @@ pub(crate) enum Command {
     Orders {
         /// Where and how long.
         serve: Serve,
+        /// The NATS server for orders that were taken.
+        queue: Option<String>,
+    },
+    /// Be the worker that fulfils orders.
+    Fulfilment {
+        /// The NATS server that they come from.
+        queue: String,
+        /// End when standard input closes.
+        with_parent: bool,
     },
 }
 
@@ -38,9 +49,18 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Serve {
     /// Port 0 is a free one.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// End when standard input closes.
-    pub with_parent: bool,
+    pub(crate) with_parent: bool,
+}
+
+/// The options of `serve`, as they are found.
+#[derive(Default)]
+struct Options {
+    listen: Option<String>,
+    orders: Option<String>,
+    queue: Option<String>,
+    with_parent: bool,
 }
 
 /// Reads the arguments after the program's name.
@@ -50,24 +70,37 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         return demo(arguments);
     }
     let service = arguments.next().ok_or("serve: which service?")?;
-    let (mut listen, mut orders, mut with_parent) = (None, None, false);
+    let Options { listen, orders, queue, with_parent } = options(arguments)?;
+    let serve = || {
+        let listen = listen.ok_or("--listen is missing")?;
+        let listen = listen.parse().map_err(|error| format!("--listen {listen}: {error}"))?;
+        Ok::<_, String>(Serve { listen, with_parent })
+    };
+    match service.as_str() {
+        "gateway" => {
+            Ok(Command::Gateway { serve: serve()?, orders: orders.ok_or("--orders is missing")? })
+        }
+        "orders" => Ok(Command::Orders { serve: serve()?, queue }),
+        "fulfilment" => {
+            Ok(Command::Fulfilment { queue: queue.ok_or("--queue is missing")?, with_parent })
+        }
+        _ => Err(format!("serve {service}: not known")),
+    }
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options::default();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));
         match argument.as_str() {
-            "--listen" => listen = Some(value()?),
-            "--orders" => orders = Some(value()?),
-            "--with-parent" => with_parent = true,
+            "--listen" => options.listen = Some(value()?),
+            "--orders" => options.orders = Some(value()?),
+            "--queue" => options.queue = Some(value()?),
+            "--with-parent" => options.with_parent = true,
             _ => return Err(format!("{argument}: not known")),
         }
     }
-    let listen = listen.ok_or("--listen is missing")?;
-    let listen = listen.parse().map_err(|error| format!("--listen {listen}: {error}"))?;
-    let serve = Serve { listen, with_parent };
-    match service.as_str() {
-        "gateway" => Ok(Command::Gateway { serve, orders: orders.ok_or("--orders is missing")? }),
-        "orders" => Ok(Command::Orders { serve }),
-        _ => Err(format!("serve {service}: not known")),
-    }
+    Ok(options)
 }
 
 fn demo(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -99,12 +132,22 @@ mod tests {
             parsed("serve gateway --listen 127.0.0.1:0 --with-parent --orders http://localhost:1"),
             Ok(Command::Gateway { serve, orders })
         );
+        let queue = "nats://localhost:1".to_owned();
+        assert_eq!(
+            parsed("serve orders --with-parent --listen 127.0.0.1:0 --queue nats://localhost:1"),
+            Ok(Command::Orders { serve, queue: Some(queue.clone()) })
+        );
+        assert_eq!(
+            parsed("serve fulfilment --queue nats://localhost:1"),
+            Ok(Command::Fulfilment { queue, with_parent: false })
+        );
         for (line, problem) in [
             ("--twice", "--twice: not known"),
             ("serve", "serve: which service?"),
             ("serve orders", "--listen is missing"),
             ("serve orders --listen", "--listen: a value is missing"),
             ("serve gateway --listen 127.0.0.1:0", "--orders is missing"),
+            ("serve fulfilment", "--queue is missing"),
             ("serve cashier --listen 127.0.0.1:0", "serve cashier: not known"),
         ] {
             assert_eq!(parsed(line), Err(problem.to_owned()));

@@ -1,16 +1,23 @@
-//! The demo of Trisignal: two services, one trace.
+//! The demo of Trisignal: three services, one story.
 //!
-//! Run with `cargo run -p checkout`, or `cargo run -p checkout -- --once` to have it end by itself. It starts `gateway`
-//! and `orders`, each a process with telemetry of its own, sends a few orders, of which one fails, and shows
-//! what an OTLP receiver in this process got of it: the traces across both services, their logs, their metrics.
+//! Run with `cargo run -p checkout`, or `cargo run -p checkout -- --once` to have it end by itself. A customer's order
+//! goes by HTTP to `gateway` (axum), by gRPC to `orders` (tonic, SQLite), and by a queue to `fulfilment`: over NATS
+//! where a server answers, as a process of its own; otherwise in a channel inside of `orders`, which it says. A few orders are sent, of
+//! which one fails, and what an OTLP receiver in this process got of it is shown: traces across the services,
+//! their logs, their metrics, all with one correlation ID.
 //!
 //! With `OTEL_EXPORTER_OTLP_ENDPOINT` set it sends there instead, and prints links into Jaeger.
 
 mod args;
+mod database;
 mod demo;
+mod fulfilment;
 mod gateway;
 mod orders;
+mod proto;
+mod queue;
 mod server;
+mod services;
 mod story;
 
 use std::process::ExitCode;
@@ -25,7 +32,8 @@ async fn main() -> ExitCode {
     let done = match args::parse(std::env::args().skip(1)) {
         Ok(Command::Demo { once }) => demo::run(once).await,
         Ok(Command::Gateway { serve, orders }) => gateway::run(serve, orders).await,
-        Ok(Command::Orders { serve }) => orders::run(serve).await,
+        Ok(Command::Orders { serve, queue }) => orders::run(serve, queue).await,
+        Ok(Command::Fulfilment { queue, with_parent }) => fulfilment::run(&queue, with_parent).await,
         Err(problem) => {
             eprintln!("{problem}\n\n{}", args::USAGE);
             return ExitCode::from(2);

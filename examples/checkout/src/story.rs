@@ -1,29 +1,34 @@
-//! What the receiver got: for each order one trace across both services, its logs, and the metrics of all.
+//! What the receiver got: for each order one trace from the customer to the queue, a trace of its fulfilment that is
+//! linked to it, the logs of both, and the metrics of all.
 
 use std::time::Duration;
 
-use trisignal_receiver::{DataPoint, Receiver, Store, TraceTree};
+use trisignal_receiver::{DataPoint, Receiver, Span, SpanKind, Store, TraceTree};
 
-use crate::demo::Sent;
+use crate::services::Sent;
 
-/// How long telemetry may take to arrive; it takes well under a second.
+/// How long telemetry may take to arrive; it takes well under two seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What the services measure.
-const METRICS: [&str; 5] = [
+const METRICS: [&str; 9] = [
     "http.server.request.duration",
-    "http.client.request.duration",
+    "rpc.client.call.duration",
+    "rpc.server.call.duration",
+    "db.client.operation.duration",
+    "messaging.client.sent.messages",
+    "messaging.process.duration",
     "checkout.orders",
-    "orders.placed",
     "orders.items",
+    "orders.fulfilled",
 ];
+const SERVICES: [&str; 3] = ["gateway", "orders", "fulfilment"];
 
-/// Waits until the traces of all orders are whole, with logs of both services, and the metrics are there. Says
-/// what is missing otherwise.
-pub(crate) async fn arrives(receiver: &Receiver, sent: &[Sent]) -> bool {
+/// Waits until the stories of all orders are whole, and the metrics are there. Says what is missing otherwise.
+pub(crate) async fn arrives(receiver: &Receiver, sent: &[Sent], fulfilled_by: &str) -> bool {
     let arrived = receiver.wait_for(PATIENCE, |store| {
-        let traces = sent.iter().all(|order| is_whole(store, order));
+        let stories = sent.iter().all(|order| is_whole(store, order, fulfilled_by));
         let metrics = METRICS.iter().all(|name| !store.metrics().name(name).is_empty());
-        (traces && metrics).then_some(())
+        (stories && metrics).then_some(())
     });
     if let Err(timeout) = arrived.await {
         eprintln!("The telemetry of the orders is not whole: {timeout}");
@@ -32,20 +37,44 @@ pub(crate) async fn arrives(receiver: &Receiver, sent: &[Sent]) -> bool {
     true
 }
 
-/// One trace with both services and no span missing, and a log record of each service with the same trace and
-/// correlation ID.
-fn is_whole(store: &Store, order: &Sent) -> bool {
-    let tree = trace(store, order);
-    let both = ["gateway", "orders"];
-    let logged = both.iter().all(|service| {
-        let logs = store.logs().service(service).correlation_id(&order.correlation_id);
-        logs.filter(|log| tree.walk().any(|(_, span)| span.span_id == log.span_id)).first().is_some()
-    });
-    tree.is_whole() && tree.services() == both && logged
+/// A trace through both services with no span missing, and where the order was placed a trace of its fulfilment
+/// with a link into the first; log records in both; and the one correlation ID on all of it.
+fn is_whole(store: &Store, order: &Sent, fulfilled_by: &str) -> bool {
+    let Some(request) = request(store, order) else { return false };
+    let fulfilment = fulfilment(store, order);
+    let request_is_whole = request.is_whole() && request.services() == ["gateway", "orders"];
+    let is_logged = |service| logged(store, order, &request, service);
+    let fulfilled = match (&fulfilment, order.is_placed()) {
+        (Some(fulfilment), true) => {
+            let links: Vec<_> = fulfilment.walk().flat_map(|(_, span)| &span.links).collect();
+            let linked = |span: &Span| links.iter().any(|link| link.span_id == span.span_id);
+            fulfilment.is_whole()
+                && request.walk().any(|(_, span)| span.kind == SpanKind::Producer && linked(span))
+                && logged(store, order, fulfilment, fulfilled_by)
+        }
+        (fulfilment, placed) => fulfilment.is_some() == placed,
+    };
+    request_is_whole && is_logged("gateway") && is_logged("orders") && fulfilled
 }
 
-fn trace(store: &Store, order: &Sent) -> TraceTree {
-    store.spans().correlation_id(&order.correlation_id).tree()
+/// Whether `service` has a log record with the order's correlation ID in one of the trace's spans.
+fn logged(store: &Store, order: &Sent, trace: &TraceTree, service: &str) -> bool {
+    let logs = store.logs().service(service).correlation_id(&order.correlation_id);
+    logs.filter(|log| trace.walk().any(|(_, span)| span.span_id == log.span_id)).first().is_some()
+}
+
+/// The trace of the customer's request.
+fn request(store: &Store, order: &Sent) -> Option<TraceTree> {
+    let served = store.spans().correlation_id(&order.correlation_id).kind(SpanKind::Server);
+    let root = served.service("gateway").first()?;
+    Some(store.spans().correlation_id(&order.correlation_id).trace(&root.trace_id).tree())
+}
+
+/// The trace of the order's way after the queue.
+fn fulfilment(store: &Store, order: &Sent) -> Option<TraceTree> {
+    let processed = store.spans().correlation_id(&order.correlation_id).kind(SpanKind::Consumer);
+    let root = processed.first()?;
+    Some(store.spans().correlation_id(&order.correlation_id).trace(&root.trace_id).tree())
 }
 
 /// Prints it all.
@@ -53,36 +82,36 @@ pub(crate) fn show(receiver: &Receiver, sent: &[Sent]) {
     for order in sent {
         let Sent { correlation_id, status } = order;
         println!("\n── Order with correlation ID {correlation_id}, answered with HTTP status {status}\n");
-        print!("{}", trace(receiver.store(), order));
-        println!();
+        let traces = [request(receiver.store(), order), fulfilment(receiver.store(), order)];
+        for trace in traces.into_iter().flatten() {
+            println!("{trace}");
+        }
         let mut logs = receiver.logs().correlation_id(correlation_id).all();
         logs.sort_by_key(|log| log.time_unix_nano);
         for log in logs {
-            println!("{:<5} {:<8} {}  [{}]", log.severity_text, log.service, log.message(), log.span_id);
+            println!("{:<5} {:<10} {}  [{}]", log.severity_text, log.service, log.message(), log.span_id);
         }
     }
     println!("\n── Metrics of all orders\n");
     for name in METRICS {
-        for service in ["gateway", "orders"] {
+        for service in SERVICES {
             let Some(metric) = receiver.metrics().name(name).service(service).last() else { continue };
             for point in &metric.points {
-                let count = point.count().map_or_else(
-                    || point.as_f64().unwrap_or_default().to_string(),
-                    |count| format!("{count} times, {} on average", average(point, &metric.unit)),
-                );
-                println!("{service:<8} {name}  {count}  {}", attributes(point));
+                println!("{service:<10} {name}  {}  {}", value(point, &metric.unit), attributes(point));
             }
         }
     }
 }
 
-/// The mean of a histogram; of durations in milliseconds, which are easier to read.
-fn average(point: &DataPoint, unit: &str) -> String {
-    let count = point.count().unwrap_or_default().max(1);
-    let mean = point.sum().unwrap_or_default() / count as f64;
+/// A sum, or how often and how much; of durations in milliseconds, which are easier to read.
+fn value(point: &DataPoint, unit: &str) -> String {
+    let Some(count) = point.count() else {
+        return point.as_f64().unwrap_or_default().to_string();
+    };
+    let mean = point.sum().unwrap_or_default() / count.max(1) as f64;
     match unit {
-        "s" => format!("{:.2} ms", mean * 1_000.0),
-        unit => format!("{mean:.1} {unit}"),
+        "s" => format!("{count} × {:.2} ms", mean * 1_000.0),
+        unit => format!("{count} × {mean:.1} {unit}"),
     }
 }
 

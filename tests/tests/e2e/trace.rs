@@ -1,4 +1,5 @@
-//! One request through both services: one trace, its logs and its metrics, tied by one correlation ID.
+//! One request through all services: one trace to the queue, a linked one behind it, their logs and metrics, tied by one
+//! correlation ID.
 
 use serde_json::Value;
 use trisignal_tests::{
@@ -7,9 +8,11 @@ use trisignal_tests::{
 
 const SERVER: u64 = 2;
 const CLIENT: u64 = 3;
+const PRODUCER: u64 = 4;
+const CONSUMER: u64 = 5;
 const ERROR: u64 = 2;
 
-/// The three spans that every order has: the gateway's, its call, and the one of `orders`.
+/// The three spans that every order has: the gateway's, its gRPC call, and the one of `orders`.
 struct Order<'a> {
     gateway: &'a TracedSpan,
     call: &'a TracedSpan,
@@ -64,17 +67,22 @@ fn one_request_is_one_trace(test: &str, protocol: Protocol) {
         .order(0, &[("x-correlation-id", "order-4711")])
         .unwrap();
     assert!(bad.status >= 500, "{bad:?}");
+    let fulfilled_by = checkout.fulfilled_by();
+    // The worker comes after the answer. What it logs says that it had its turn.
+    let trace = good.header("x-correlation-id").unwrap();
+    wait_for_log(&stack, fulfilled_by, "order packed", trace);
     // SIGTERM: what is still in the pipelines has to come out now.
-    let (gateway_log, _) = checkout.end();
+    let gateway_log = checkout.end();
 
     // Nobody gave the good order an ID, so the answer's is that of its trace.
-    let trace = good.header("x-correlation-id").unwrap();
     assert_eq!(
         (trace.len(), bad.header("x-correlation-id")),
         (32, Some("order-4711"))
     );
     order_is_one_trace(&stack, trace, trace, false);
     logs_belong_to_the_trace(&stack, trace, trace);
+    placing_is_in_the_trace(&stack, trace);
+    fulfilment_is_linked(&stack, fulfilled_by, trace);
     console_belongs_to_the_trace(&gateway_log, trace);
 
     // The bad order is found by the ID that its client gave it.
@@ -117,21 +125,76 @@ fn order_is_one_trace(stack: &Stack, trace: &str, correlation: &str, failed: boo
         Some("/checkout")
     );
     for span in [order.gateway, order.call, order.orders] {
-        assert_eq!(
-            span.attribute("http.request.method").as_deref(),
-            Some("POST"),
-            "{span:#?}"
-        );
         assert_eq!(span.status == ERROR, failed, "{span:#?}");
     }
-    let status = if failed { "500" } else { "200" };
+    let status = if failed { "INTERNAL" } else { "OK" };
     for span in [order.call, order.orders] {
-        assert_eq!(
-            span.attribute("http.response.status_code").as_deref(),
-            Some(status),
-            "{span:#?}"
-        );
+        assert_eq!(span.name, "checkout.v1.Orders/Place");
+        for (key, value) in [
+            ("rpc.system.name", "grpc"),
+            ("rpc.method", "checkout.v1.Orders/Place"),
+            ("rpc.response.status_code", status),
+        ] {
+            assert_eq!(span.attribute(key).as_deref(), Some(value), "{span:#?}");
+        }
     }
+}
+
+/// Where the order was placed, it was written down and put on the queue.
+fn placing_is_in_the_trace(stack: &Stack, trace: &str) {
+    let spans = stack.jaeger().wait_for_trace(trace, Checkout::is_whole);
+    let order = Order::of(&spans);
+    for (kind, name) in [(CLIENT, "INSERT orders"), (PRODUCER, "send orders")] {
+        let found = spans
+            .iter()
+            .find(|span| span.kind == kind && span.name == name)
+            .unwrap_or_else(|| panic!("no span {name}: {spans:#?}"));
+        assert!(is_below(found, order.orders, &spans), "{spans:#?}");
+    }
+}
+
+/// Behind the queue there is a trace of its own, linked to the message's, with the same correlation ID.
+fn fulfilment_is_linked(stack: &Stack, fulfilled_by: &str, correlation: &str) {
+    let log = wait_for_log(stack, fulfilled_by, "order packed", correlation);
+    assert_ne!(log.trace_id, correlation, "the trace ends at the queue");
+    let request = stack
+        .jaeger()
+        .wait_for_trace(correlation, Checkout::is_whole);
+    let spans = stack.jaeger().wait_for_trace(&log.trace_id, |spans| {
+        spans.iter().any(|span| span.span_id == log.span_id)
+            && spans.iter().any(|span| span.kind == CONSUMER)
+    });
+    let process = spans.iter().find(|span| span.kind == CONSUMER).unwrap();
+    assert_eq!(
+        (process.name.as_str(), process.parent_span_id.as_str()),
+        ("process orders", ""),
+        "{process:#?}"
+    );
+    assert!(
+        request.iter().any(|span| span.kind == PRODUCER
+            && process
+                .links
+                .contains(&(span.trace_id.clone(), span.span_id.clone()))),
+        "{process:#?}"
+    );
+    for span in &spans {
+        assert_eq!(span.service, fulfilled_by);
+        let id = span.attribute("correlation.id");
+        assert_eq!(id.as_deref(), Some(correlation), "{span:#?}");
+    }
+}
+
+fn wait_for_log(
+    stack: &Stack,
+    service: &str,
+    message: &str,
+    correlation: &str,
+) -> std::sync::Arc<trisignal_receiver::LogRecord> {
+    let log = stack.loki.wait_for_blocking(DEADLINE, |store| {
+        let logs = store.logs().service(service).correlation_id(correlation);
+        logs.body(message).first()
+    });
+    log.unwrap_or_else(|error| panic!("no log {message:?} of {service}: {error}"))
 }
 
 fn logs_belong_to_the_trace(stack: &Stack, trace: &str, correlation: &str) {
@@ -170,8 +233,8 @@ fn console_belongs_to_the_trace(log: &str, trace: &str) {
 fn metrics_are_on_the_page(stack: &Stack) {
     let wanted = [
         ("gateway", "http_server_request_duration_seconds_count"),
-        ("gateway", "http_client_request_duration_seconds_count"),
-        ("orders", "http_server_request_duration_seconds_count"),
+        ("gateway", "rpc_client_call_duration_seconds_count"),
+        ("orders", "rpc_server_call_duration_seconds_count"),
     ];
     for (service, name) in wanted {
         until(&format!("{name} of {service}"), || {

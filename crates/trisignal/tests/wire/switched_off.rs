@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use trisignal::{ConsoleFormat, Report, SignalAccount, Telemetry};
+use trisignal::{Report, SignalAccount, Telemetry};
 use trisignal_receiver::{Receiver, Signal};
 
 use super::common::{PATIENCE, assert_all_delivered, builder, receiver, record};
@@ -12,10 +12,8 @@ fn with_environment(receiver: &Receiver, variables: &[(&str, &str)]) -> Telemetr
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let environment: HashMap<String, String> = owned.collect();
-    // The console shows what the exporters do not get; its lines are of no interest here.
-    let builder = builder(receiver, trisignal::Protocol::HttpProtobuf).console(ConsoleFormat::Json);
-    builder
-        .console_writer(|_| Ok(()))
+    // Without a console, so that each signal is on its own: the layer of one must not silence the others.
+    builder(receiver, trisignal::Protocol::HttpProtobuf)
         .environment(environment)
         .build()
         .unwrap()
