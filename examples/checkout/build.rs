@@ -10,7 +10,11 @@ fn main() {
         .output_type("crate::proto::Receipt")
         .codec_path("tonic_prost::ProstCodec")
         .build();
-    let orders = Service::builder().name("Orders").package("checkout.v1").method(place).build();
+    let orders = Service::builder()
+        .name("Orders")
+        .package("checkout.v1")
+        .method(place)
+        .build();
     Builder::new().compile(&[orders]);
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -32,7 +32,9 @@ fn on_thread(heard: watch::Sender<bool>) -> io::Result<()> {
         asked_to_end()?
     };
     let run = move || runtime.block_on(tell(asked, heard));
-    std::thread::Builder::new().name("trisignal-signal".to_owned()).spawn(run)?;
+    std::thread::Builder::new()
+        .name("trisignal-signal".to_owned())
+        .spawn(run)?;
     Ok(())
 }
 

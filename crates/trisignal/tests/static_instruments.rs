@@ -16,7 +16,8 @@ static PLACED: Counter =
     Counter::new("orders.placed", "{order}").with_description("Orders taken from customers.");
 static WAITING: UpDownCounter = UpDownCounter::new("orders.waiting", "{order}");
 static FILL: Gauge = Gauge::new("store.fill", "1");
-static PACKING: Histogram = Histogram::new("orders.packing.duration", "s").with_boundaries(&[1.0, 2.0]);
+static PACKING: Histogram =
+    Histogram::new("orders.packing.duration", "s").with_boundaries(&[1.0, 2.0]);
 /// Told something before the start, and never again.
 static STARTS: Counter = Counter::new("starts", "{start}");
 /// Used only after the start.
@@ -48,9 +49,19 @@ fn what_is_counted_before_and_after_the_start_arrives() {
     let report = telemetry.flush_blocking(DEADLINE);
     assert!(report.complete, "{report}");
 
-    let metric = |name: &str| receiver.metrics().service("statics").name(name).last().expect(name);
+    let metric = |name: &str| {
+        receiver
+            .metrics()
+            .service("statics")
+            .name(name)
+            .last()
+            .expect(name)
+    };
     let placed = metric("orders.placed");
-    assert_eq!((placed.unit.as_str(), placed.description.as_str()), ("{order}", "Orders taken from customers."));
+    assert_eq!(
+        (placed.unit.as_str(), placed.description.as_str()),
+        ("{order}", "Orders taken from customers.")
+    );
     assert_eq!(placed.scope.name, "statics");
     assert_eq!(placed.point("kind", "book").unwrap().as_i64(), Some(3));
     for (name, expected) in [("starts", 1), ("orders.waiting", 3), ("late", 4)] {
@@ -61,7 +72,19 @@ fn what_is_counted_before_and_after_the_start_arrives() {
     assert_eq!((packing.count(), packing.sum()), (Some(2), Some(10.5)));
 
     // Six instruments with one set of attributes each.
-    assert_eq!((report.metrics.delivered, report.metrics.dropped.total(), report.metrics.held), (6, 0, 0));
-    assert!(trisignal::builder("second").environment(BTreeMap::<String, String>::new()).install().is_err());
+    assert_eq!(
+        (
+            report.metrics.delivered,
+            report.metrics.dropped.total(),
+            report.metrics.held
+        ),
+        (6, 0, 0)
+    );
+    assert!(
+        trisignal::builder("second")
+            .environment(BTreeMap::<String, String>::new())
+            .install()
+            .is_err()
+    );
     assert!(telemetry.shutdown_blocking(DEADLINE).complete);
 }

@@ -70,20 +70,35 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         return demo(arguments);
     }
     let service = arguments.next().ok_or("serve: which service?")?;
-    let Options { listen, orders, queue, with_parent } = options(arguments)?;
+    let Options {
+        listen,
+        orders,
+        queue,
+        with_parent,
+    } = options(arguments)?;
     let serve = || {
         let listen = listen.ok_or("--listen is missing")?;
-        let listen = listen.parse().map_err(|error| format!("--listen {listen}: {error}"))?;
-        Ok::<_, String>(Serve { listen, with_parent })
+        let listen = listen
+            .parse()
+            .map_err(|error| format!("--listen {listen}: {error}"))?;
+        Ok::<_, String>(Serve {
+            listen,
+            with_parent,
+        })
     };
     match service.as_str() {
-        "gateway" => {
-            Ok(Command::Gateway { serve: serve()?, orders: orders.ok_or("--orders is missing")? })
-        }
-        "orders" => Ok(Command::Orders { serve: serve()?, queue }),
-        "fulfilment" => {
-            Ok(Command::Fulfilment { queue: queue.ok_or("--queue is missing")?, with_parent })
-        }
+        "gateway" => Ok(Command::Gateway {
+            serve: serve()?,
+            orders: orders.ok_or("--orders is missing")?,
+        }),
+        "orders" => Ok(Command::Orders {
+            serve: serve()?,
+            queue,
+        }),
+        "fulfilment" => Ok(Command::Fulfilment {
+            queue: queue.ok_or("--queue is missing")?,
+            with_parent,
+        }),
         _ => Err(format!("serve {service}: not known")),
     }
 }
@@ -91,7 +106,11 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));
+        let mut value = || {
+            arguments
+                .next()
+                .ok_or(format!("{argument}: a value is missing"))
+        };
         match argument.as_str() {
             "--listen" => options.listen = Some(value()?),
             "--orders" => options.orders = Some(value()?),
@@ -126,7 +145,10 @@ mod tests {
     fn commands_are_read_and_mistakes_are_named() {
         assert_eq!(parsed(""), Ok(Command::Demo { once: false }));
         assert_eq!(parsed("--once"), Ok(Command::Demo { once: true }));
-        let serve = Serve { listen: SocketAddr::from(([127, 0, 0, 1], 0)), with_parent: true };
+        let serve = Serve {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            with_parent: true,
+        };
         let orders = "http://localhost:1".to_owned();
         assert_eq!(
             parsed("serve gateway --listen 127.0.0.1:0 --with-parent --orders http://localhost:1"),
@@ -135,11 +157,17 @@ mod tests {
         let queue = "nats://localhost:1".to_owned();
         assert_eq!(
             parsed("serve orders --with-parent --listen 127.0.0.1:0 --queue nats://localhost:1"),
-            Ok(Command::Orders { serve, queue: Some(queue.clone()) })
+            Ok(Command::Orders {
+                serve,
+                queue: Some(queue.clone())
+            })
         );
         assert_eq!(
             parsed("serve fulfilment --queue nats://localhost:1"),
-            Ok(Command::Fulfilment { queue, with_parent: false })
+            Ok(Command::Fulfilment {
+                queue,
+                with_parent: false
+            })
         );
         for (line, problem) in [
             ("--twice", "--twice: not known"),
@@ -148,7 +176,10 @@ mod tests {
             ("serve orders --listen", "--listen: a value is missing"),
             ("serve gateway --listen 127.0.0.1:0", "--orders is missing"),
             ("serve fulfilment", "--queue is missing"),
-            ("serve cashier --listen 127.0.0.1:0", "serve cashier: not known"),
+            (
+                "serve cashier --listen 127.0.0.1:0",
+                "serve cashier: not known",
+            ),
         ] {
             assert_eq!(parsed(line), Err(problem.to_owned()));
         }

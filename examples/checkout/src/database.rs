@@ -25,7 +25,10 @@ pub(crate) struct Database {
 impl Database {
     /// An empty database. It has one connection: each one to `:memory:` would be a database of its own.
     pub(crate) async fn open() -> Result<Self, sqlx::Error> {
-        let options = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let options = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None);
         let pool = options.connect("sqlite::memory:").await?;
         let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, item TEXT NOT NULL, quantity INTEGER NOT NULL)";
         sqlx::query(table).execute(&pool).await?;

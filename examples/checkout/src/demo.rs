@@ -25,7 +25,10 @@ pub(crate) async fn run(once: bool) -> Result<bool> {
 /// With a receiver in this process, whose content is shown.
 async fn to_this_process(once: bool) -> Result<bool> {
     let receiver = Receiver::start().await?;
-    println!("An OTLP receiver listens in this process, at {}.", receiver.http_endpoint());
+    println!(
+        "An OTLP receiver listens in this process, at {}.",
+        receiver.http_endpoint()
+    );
     let endpoint = receiver.http_endpoint();
     let services = Services::start(&[
         (ENDPOINT, &endpoint),
@@ -51,7 +54,11 @@ async fn to_a_backend(endpoint: &str, once: bool) -> Result<bool> {
     println!("Telemetry goes to {endpoint}.");
     let services = Services::start(&[]).await?;
     let sent = services.send_orders().await?;
-    for Sent { correlation_id, status } in &sent {
+    for Sent {
+        correlation_id,
+        status,
+    } in &sent
+    {
         println!("HTTP status {status}, correlation ID {correlation_id}");
         // Where nobody gave the request an ID, it has that of its trace.
         if correlation_id.len() == 32 {

@@ -16,11 +16,15 @@ static FULFILLED: Counter =
 pub(crate) async fn run(queue: &str, with_parent: bool) -> Result<bool> {
     let telemetry = trisignal::init("fulfilment")?;
     let client = async_nats::connect(queue).await?;
-    let mut messages = client.queue_subscribe(SUBJECT, "fulfilment".to_owned()).await?;
+    let mut messages = client
+        .queue_subscribe(SUBJECT, "fulfilment".to_owned())
+        .await?;
     client.flush().await?;
     eprintln!("listening on {queue}");
 
-    let consumer = Consumer::new("nats").destination(SUBJECT).group("fulfilment");
+    let consumer = Consumer::new("nats")
+        .destination(SUBJECT)
+        .group("fulfilment");
     let mut end = std::pin::pin!(server::asked_to_end(&telemetry, with_parent));
     loop {
         tokio::select! {

@@ -25,7 +25,9 @@ type Orders = OrdersClient<ClientService<Channel>>;
 pub(crate) async fn run(serve: Serve, orders: String) -> Result<bool> {
     let telemetry = trisignal::init("gateway")?;
     let endpoint = Endpoint::from_shared(orders)?;
-    let channel = ClientLayer::new().target(endpoint.uri()).layer(endpoint.connect_lazy());
+    let channel = ClientLayer::new()
+        .target(endpoint.uri())
+        .layer(endpoint.connect_lazy());
     let app = Router::new()
         .route("/checkout", post(checkout))
         .with_state(OrdersClient::new(channel))
@@ -34,7 +36,9 @@ pub(crate) async fn run(serve: Serve, orders: String) -> Result<bool> {
     let listener = TcpListener::bind(serve.listen).await?;
     eprintln!("listening on {}", listener.local_addr()?);
     let end = server::asked_to_end(&telemetry, serve.with_parent);
-    axum::serve(listener, app).with_graceful_shutdown(end).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(end)
+        .await?;
     Ok(server::finish(telemetry).await)
 }
 

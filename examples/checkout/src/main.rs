@@ -33,7 +33,9 @@ async fn main() -> ExitCode {
         Ok(Command::Demo { once }) => demo::run(once).await,
         Ok(Command::Gateway { serve, orders }) => gateway::run(serve, orders).await,
         Ok(Command::Orders { serve, queue }) => orders::run(serve, queue).await,
-        Ok(Command::Fulfilment { queue, with_parent }) => fulfilment::run(&queue, with_parent).await,
+        Ok(Command::Fulfilment { queue, with_parent }) => {
+            fulfilment::run(&queue, with_parent).await
+        }
         Err(problem) => {
             eprintln!("{problem}\n\n{}", args::USAGE);
             return ExitCode::from(2);

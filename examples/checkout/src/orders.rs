@@ -22,7 +22,10 @@ static ITEMS: Histogram =
 pub(crate) async fn run(serve: Serve, queue: Option<String>) -> Result<bool> {
     let telemetry = trisignal::init("orders")?;
     let queue = Queue::open(queue.as_deref()).await?;
-    let service = Service { database: Database::open().await?, queue };
+    let service = Service {
+        database: Database::open().await?,
+        queue,
+    };
 
     let listener = TcpListener::bind(serve.listen).await?;
     eprintln!("listening on {}", listener.local_addr()?);
@@ -49,14 +52,24 @@ impl Orders for Service {
             return Err(Status::internal("an order of nothing has no price"));
         };
         let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| {
-            tracing::error!(error = &*error as &dyn std::error::Error, "the order was not kept");
+            tracing::error!(
+                error = &*error as &dyn std::error::Error,
+                "the order was not kept"
+            );
             Status::unavailable("the order was not kept")
         };
-        let id = self.database.insert(&order).await.map_err(|error| unavailable(error.into()))?;
+        let id = self
+            .database
+            .insert(&order)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
         self.queue.publish(id).await.map_err(unavailable)?;
         ITEMS.record(f64::from(order.quantity));
         tracing::info!(order = id, item = order.item, price_cents, "order placed");
-        Ok(Response::new(Receipt { order: id, price_cents }))
+        Ok(Response::new(Receipt {
+            order: id,
+            price_cents,
+        }))
     }
 }
 

@@ -16,8 +16,14 @@ pub(crate) type Local = (HashMap<String, String>, i64);
 
 /// The end of the queue where orders go in.
 pub(crate) enum Queue {
-    Nats { client: Client, producer: Producer },
-    Channel { sender: mpsc::Sender<Local>, producer: Producer },
+    Nats {
+        client: Client,
+        producer: Producer,
+    },
+    Channel {
+        sender: mpsc::Sender<Local>,
+        producer: Producer,
+    },
 }
 
 impl Queue {
@@ -25,12 +31,21 @@ impl Queue {
     pub(crate) async fn open(server: Option<&str>) -> Result<Self> {
         if let Some(server) = server {
             let client = async_nats::connect(server).await?;
-            return Ok(Self::Nats { client, producer: Producer::new("nats").destination(SUBJECT) });
+            return Ok(Self::Nats {
+                client,
+                producer: Producer::new("nats").destination(SUBJECT),
+            });
         }
         let (sender, receiver) = mpsc::channel(64);
         let system = "in_process";
-        tokio::spawn(fulfilment::from_channel(receiver, Consumer::new(system).destination(SUBJECT)));
-        Ok(Self::Channel { sender, producer: Producer::new(system).destination(SUBJECT) })
+        tokio::spawn(fulfilment::from_channel(
+            receiver,
+            Consumer::new(system).destination(SUBJECT),
+        ));
+        Ok(Self::Channel {
+            sender,
+            producer: Producer::new(system).destination(SUBJECT),
+        })
     }
 
     /// Puts an order on the queue, with the context of the request that placed it.
@@ -38,11 +53,14 @@ impl Queue {
         match self {
             Self::Nats { client, producer } => {
                 let payload = order.to_string();
-                let publish = |headers| client.publish_with_headers(SUBJECT, headers, payload.into());
+                let publish =
+                    |headers| client.publish_with_headers(SUBJECT, headers, payload.into());
                 producer.send(HeaderMap::new(), publish).await?;
             }
             Self::Channel { sender, producer } => {
-                producer.send(HashMap::new(), |headers| sender.send((headers, order))).await?;
+                producer
+                    .send(HashMap::new(), |headers| sender.send((headers, order)))
+                    .await?;
             }
         }
         Ok(())

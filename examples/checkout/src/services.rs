@@ -56,7 +56,9 @@ impl Services {
             orders.extend(["--queue", &nats]);
             "fulfilment"
         } else {
-            println!("No NATS server at {NATS}: orders are fulfilled in a channel inside of the service orders.");
+            println!(
+                "No NATS server at {NATS}: orders are fulfilled in a channel inside of the service orders."
+            );
             "orders"
         };
         let (child, address) = start(&orders, variables).await?;
@@ -65,7 +67,11 @@ impl Services {
         let gateway = ["gateway", "--listen", "127.0.0.1:0", "--orders", &orders];
         let (child, address) = start(&gateway, variables).await?;
         children.push(child);
-        Ok(Self { children, url: format!("http://{address}/checkout"), fulfilled_by })
+        Ok(Self {
+            children,
+            url: format!("http://{address}/checkout"),
+            fulfilled_by,
+        })
     }
 
     /// Sends two orders that are taken and one that fails; one of them with an ID of the customer's.
@@ -79,9 +85,15 @@ impl Services {
                 request = request.header("x-correlation-id", id);
             }
             let answer = request.send().await?;
-            let id = answer.headers().get("x-correlation-id").and_then(|id| id.to_str().ok());
+            let id = answer
+                .headers()
+                .get("x-correlation-id")
+                .and_then(|id| id.to_str().ok());
             let correlation_id = id.unwrap_or_default().to_owned();
-            sent.push(Sent { correlation_id, status: answer.status().as_u16() });
+            sent.push(Sent {
+                correlation_id,
+                status: answer.status().as_u16(),
+            });
         }
         Ok(sent)
     }
@@ -110,7 +122,10 @@ async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(Child,
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
-    let stderr = child.stderr.take().ok_or("the service has no standard error")?;
+    let stderr = child
+        .stderr
+        .take()
+        .ok_or("the service has no standard error")?;
     let mut lines = BufReader::new(stderr).lines();
     while let Some(line) = lines.next_line().await? {
         if let Some(address) = line.strip_prefix("listening on ") {

@@ -24,7 +24,12 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new(signal: Signal, body: Bytes, items: u64) -> Self {
-        Self { signal, body, items, created: Instant::now() }
+        Self {
+            signal,
+            body,
+            items,
+            created: Instant::now(),
+        }
     }
 
     /// One request with the items of all `batches`, as old as the oldest of them; `None` when there are none.
@@ -41,7 +46,11 @@ impl Batch {
             signal: first.signal,
             body: body.freeze(),
             items: batches.iter().map(|batch| batch.items).sum(),
-            created: batches.iter().map(|batch| batch.created).min().unwrap_or(first.created),
+            created: batches
+                .iter()
+                .map(|batch| batch.created)
+                .min()
+                .unwrap_or(first.created),
         })
     }
 }

@@ -16,7 +16,12 @@ const MAX_PROBES: u32 = 64;
 /// Delivers what can be delivered of `refused`, which the backend refused as it is, and drops the rest.
 pub(super) async fn deliver_the_good(lane: &Lane, shared: &Shared, refused: &Batch) -> Fate {
     let reject = |items| {
-        shared.drop_items(refused.signal, DropReason::Rejected, items, "the backend refuses the data");
+        shared.drop_items(
+            refused.signal,
+            DropReason::Rejected,
+            items,
+            "the backend refuses the data",
+        );
     };
     let Ok(mut suspects) = split::pieces(refused) else {
         reject(refused.items);

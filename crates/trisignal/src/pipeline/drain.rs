@@ -40,7 +40,10 @@ impl Drain {
             settled(&shared, mark).await;
         };
         let complete = tokio::time::timeout(deadline, work).await.is_ok();
-        Drained { accounts: accounts(&shared), complete }
+        Drained {
+            accounts: accounts(&shared),
+            complete,
+        }
     }
 
     /// Refuses new items, delivers what it can until the deadline, ends the pipeline and drops the rest.
@@ -58,9 +61,15 @@ impl Drain {
         let _ = tokio::time::timeout(deadline, work).await;
         shared.queues.close();
         shared.queues.stop();
-        let lost: u64 = Signal::ALL.into_iter().map(|signal| shared.ledger.close(signal)).sum();
+        let lost: u64 = Signal::ALL
+            .into_iter()
+            .map(|signal| shared.ledger.close(signal))
+            .sum();
         shared.phase.send_replace(Phase::Ended);
-        Drained { accounts: accounts(&shared), complete: lost == 0 }
+        Drained {
+            accounts: accounts(&shared),
+            complete: lost == 0,
+        }
     }
 }
 

@@ -58,19 +58,28 @@ impl HttpClient for Capture {
 
 impl Capture {
     fn take(&self) -> Option<http::Request<Bytes>> {
-        self.request.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.request
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Runs an export, which ends at its first poll because nothing in it waits, and takes what it sent.
     fn run(&self, export: impl Future) -> Result<Bytes, EncodeError> {
         self.take();
         let mut export = pin!(export);
-        let Poll::Ready(_) = export.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        let Poll::Ready(_) = export
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        else {
             return Err(EncodeError);
         };
         let request = self.take().ok_or(EncodeError)?;
         // Another crate of the process may have switched compression on, by a feature and the environment.
-        if request.headers().contains_key(http::header::CONTENT_ENCODING) {
+        if request
+            .headers()
+            .contains_key(http::header::CONTENT_ENCODING)
+        {
             return Err(EncodeError);
         }
         Ok(request.into_body())
@@ -87,8 +96,12 @@ pub(crate) struct SpanEncoder {
 impl SpanEncoder {
     pub(crate) fn new(resource: &Resource) -> Result<Self, Error> {
         let capture = Capture::default();
-        let builder = SpanExporter::builder().with_http().with_http_client(capture.clone());
-        let builder = builder.with_endpoint(NO_ENDPOINT).with_protocol(Protocol::HttpBinary);
+        let builder = SpanExporter::builder()
+            .with_http()
+            .with_http_client(capture.clone());
+        let builder = builder
+            .with_endpoint(NO_ENDPOINT)
+            .with_protocol(Protocol::HttpBinary);
         let mut exporter = builder.build().map_err(unusable)?;
         exporter.set_resource(resource);
         Ok(Self { exporter, capture })
@@ -109,8 +122,12 @@ pub(crate) struct LogEncoder {
 impl LogEncoder {
     pub(crate) fn new(resource: &Resource) -> Result<Self, Error> {
         let capture = Capture::default();
-        let builder = LogExporter::builder().with_http().with_http_client(capture.clone());
-        let builder = builder.with_endpoint(NO_ENDPOINT).with_protocol(Protocol::HttpBinary);
+        let builder = LogExporter::builder()
+            .with_http()
+            .with_http_client(capture.clone());
+        let builder = builder
+            .with_endpoint(NO_ENDPOINT)
+            .with_protocol(Protocol::HttpBinary);
         let mut exporter = builder.build().map_err(unusable)?;
         exporter.set_resource(resource);
         Ok(Self { exporter, capture })
@@ -120,8 +137,12 @@ impl LogEncoder {
         &self,
         records: &[(SdkLogRecord, InstrumentationScope)],
     ) -> Result<Bytes, EncodeError> {
-        let borrowed: Vec<_> = records.iter().map(|(record, scope)| (record, scope)).collect();
-        self.capture.run(self.exporter.export(LogBatch::new(&borrowed)))
+        let borrowed: Vec<_> = records
+            .iter()
+            .map(|(record, scope)| (record, scope))
+            .collect();
+        self.capture
+            .run(self.exporter.export(LogBatch::new(&borrowed)))
     }
 }
 
@@ -135,9 +156,16 @@ pub(crate) struct MetricEncoder {
 impl MetricEncoder {
     pub(crate) fn new(temporality: Temporality) -> Result<Self, Error> {
         let capture = Capture::default();
-        let builder = MetricExporter::builder().with_http().with_http_client(capture.clone());
-        let builder = builder.with_endpoint(NO_ENDPOINT).with_protocol(Protocol::HttpBinary);
-        let exporter = builder.with_temporality(temporality).build().map_err(unusable)?;
+        let builder = MetricExporter::builder()
+            .with_http()
+            .with_http_client(capture.clone());
+        let builder = builder
+            .with_endpoint(NO_ENDPOINT)
+            .with_protocol(Protocol::HttpBinary);
+        let exporter = builder
+            .with_temporality(temporality)
+            .build()
+            .map_err(unusable)?;
         Ok(Self { exporter, capture })
     }
 
@@ -160,7 +188,12 @@ pub(crate) fn upstream_user_agent() -> String {
     #![allow(clippy::unwrap_used)] // a missing header fails the test
     let encoder = LogEncoder::new(&Resource::builder_empty().build()).unwrap();
     let mut export = pin!(encoder.exporter.export(LogBatch::new(&[])));
-    let _ = export.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let _ = export
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
     let request = encoder.capture.take().unwrap();
-    request.headers()[http::header::USER_AGENT].to_str().unwrap().to_owned()
+    request.headers()[http::header::USER_AGENT]
+        .to_str()
+        .unwrap()
+        .to_owned()
 }

@@ -127,8 +127,17 @@ impl SignalAccount {
 
 impl fmt::Display for SignalAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { produced, delivered, held, dropped } = self;
-        write!(f, "{produced} produced, {delivered} delivered, {held} held, {} dropped", dropped.total())?;
+        let Self {
+            produced,
+            delivered,
+            held,
+            dropped,
+        } = self;
+        write!(
+            f,
+            "{produced} produced, {delivered} delivered, {held} held, {} dropped",
+            dropped.total()
+        )?;
         for (index, (reason, count)) in dropped.iter().enumerate() {
             let open = if index == 0 { " (" } else { ", " };
             write!(f, "{open}{reason} {count}")?;
@@ -205,7 +214,9 @@ impl Ledger {
 
     fn lock(&self, signal: Signal) -> MutexGuard<'_, SignalAccount> {
         // Nothing panics under this lock, and the counts are valid after every statement.
-        self.accounts[signal.index()].lock().unwrap_or_else(PoisonError::into_inner)
+        self.accounts[signal.index()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -221,7 +232,10 @@ mod tests {
         ledger.dropped(Signal::Traces, DropReason::Rejected, 1);
         let account = ledger.account(Signal::Traces);
         assert!(account.balances());
-        assert_eq!((account.held, account.delivered, account.dropped.total()), (5, 4, 1));
+        assert_eq!(
+            (account.held, account.delivered, account.dropped.total()),
+            (5, 4, 1)
+        );
         assert_eq!(
             account.to_string(),
             "10 produced, 4 delivered, 5 held, 1 dropped (rejected 1)"

@@ -72,7 +72,9 @@ pub(crate) struct Pipeline {
 
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline").field("ledger", &self.shared.ledger).finish_non_exhaustive()
+        f.debug_struct("Pipeline")
+            .field("ledger", &self.shared.ledger)
+            .finish_non_exhaustive()
     }
 }
 

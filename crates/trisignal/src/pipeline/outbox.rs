@@ -57,7 +57,11 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// An outbox for `capacity` bytes of encoded batches.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { inner: Mutex::default(), capacity, changed: watch::Sender::new(0) }
+        Self {
+            inner: Mutex::default(),
+            capacity,
+            changed: watch::Sender::new(0),
+        }
     }
 
     /// Appends `batch` and answers the batches that had to make room, oldest first. A batch larger than the
@@ -81,7 +85,9 @@ impl Outbox {
         let number = inner.next_number;
         inner.next_number += 1;
         inner.bytes += size;
-        inner.lanes[batch.signal.index()].waiting.push_back(Slot { number, batch });
+        inner.lanes[batch.signal.index()]
+            .waiting
+            .push_back(Slot { number, batch });
         drop(inner);
         self.notify();
         evicted
@@ -109,7 +115,11 @@ impl Outbox {
             bytes += slot.batch.body.len();
             batches.push(slot.batch);
         }
-        Some(Lease { signal, batches, bytes })
+        Some(Lease {
+            signal,
+            batches,
+            bytes,
+        })
     }
 
     /// Forgets a lease: its batches were delivered or given up.
@@ -136,7 +146,9 @@ impl Outbox {
     pub(crate) fn is_settled(&self, signal: Signal, mark: u64) -> bool {
         let inner = self.lock();
         let lane = &inner.lanes[signal.index()];
-        let oldest = lane.leased.or_else(|| lane.waiting.front().map(|slot| slot.number));
+        let oldest = lane
+            .leased
+            .or_else(|| lane.waiting.front().map(|slot| slot.number));
         lane.closed || oldest.is_none_or(|number| number >= mark)
     }
 
@@ -151,7 +163,8 @@ impl Outbox {
     }
 
     fn notify(&self) {
-        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+        self.changed
+            .send_modify(|version| *version = version.wrapping_add(1));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -190,7 +203,10 @@ mod tests {
         assert!(outbox.push(batch(Signal::Logs, 40)).is_empty());
         assert!(outbox.push(batch(Signal::Traces, 41)).is_empty());
         let evicted = outbox.push(batch(Signal::Traces, 42));
-        assert_eq!(evicted.iter().map(|batch| batch.items).collect::<Vec<_>>(), [40]);
+        assert_eq!(
+            evicted.iter().map(|batch| batch.items).collect::<Vec<_>>(),
+            [40]
+        );
         assert_eq!(outbox.bytes(), 83);
     }
 
@@ -200,12 +216,22 @@ mod tests {
         outbox.push(batch(Signal::Traces, 60));
         let lease = outbox.lease(Signal::Traces, 1_000).unwrap();
         let evicted = outbox.push(batch(Signal::Traces, 50));
-        assert_eq!(evicted.iter().map(|batch| batch.items).collect::<Vec<_>>(), [50]);
+        assert_eq!(
+            evicted.iter().map(|batch| batch.items).collect::<Vec<_>>(),
+            [50]
+        );
         assert!(outbox.push(batch(Signal::Traces, 40)).is_empty());
-        assert!(outbox.lease(Signal::Traces, 1_000).is_none(), "one lease at a time");
+        assert!(
+            outbox.lease(Signal::Traces, 1_000).is_none(),
+            "one lease at a time"
+        );
         outbox.settle(&lease);
         assert_eq!(outbox.bytes(), 40);
-        assert_eq!(outbox.push(batch(Signal::Traces, 101)).len(), 1, "larger than the outbox");
+        assert_eq!(
+            outbox.push(batch(Signal::Traces, 101)).len(),
+            1,
+            "larger than the outbox"
+        );
     }
 
     #[test]
@@ -215,7 +241,14 @@ mod tests {
             outbox.push(batch(Signal::Logs, size));
         }
         let lease = outbox.lease(Signal::Logs, 35).unwrap();
-        assert_eq!(lease.batches.iter().map(|batch| batch.items).collect::<Vec<_>>(), [10, 20]);
+        assert_eq!(
+            lease
+                .batches
+                .iter()
+                .map(|batch| batch.items)
+                .collect::<Vec<_>>(),
+            [10, 20]
+        );
         outbox.settle(&lease);
         let lease = outbox.lease(Signal::Logs, 5).unwrap();
         assert_eq!(lease.batches.len(), 1, "at least one, however large");
@@ -230,7 +263,10 @@ mod tests {
         assert!(!outbox.is_settled(Signal::Traces, mark));
         assert!(outbox.is_settled(Signal::Logs, mark));
         let lease = outbox.lease(Signal::Traces, 10).unwrap();
-        assert!(!outbox.is_settled(Signal::Traces, mark), "on the wire is not settled");
+        assert!(
+            !outbox.is_settled(Signal::Traces, mark),
+            "on the wire is not settled"
+        );
         outbox.settle(&lease);
         assert!(outbox.is_settled(Signal::Traces, mark));
     }

@@ -43,8 +43,16 @@ struct Inner<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(limits: BatchConfig) -> Self {
-        let inner = Inner { items: VecDeque::new(), bytes: 0, since: None, closed: false };
-        Self { inner: Mutex::new(inner), limits }
+        let inner = Inner {
+            items: VecDeque::new(),
+            bytes: 0,
+            since: None,
+            closed: false,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            limits,
+        }
     }
 
     /// Appends an item of about `size` bytes.
@@ -59,7 +67,9 @@ impl<T> Queue<T> {
             return Pushed::TooLarge;
         }
         while inner.items.len() >= self.limits.max_queue_items || inner.bytes + size > max_bytes {
-            let Some((item, size)) = inner.items.pop_front() else { break };
+            let Some((item, size)) = inner.items.pop_front() else {
+                break;
+            };
             inner.bytes -= size;
             evicted.push(item);
         }
@@ -69,25 +79,34 @@ impl<T> Queue<T> {
         let len = inner.items.len();
         let wake = len == 1 || len == self.limits.max_batch_items;
         drop(inner);
-        Pushed::Queued { evicted: evicted.len() as u64, wake }
+        Pushed::Queued {
+            evicted: evicted.len() as u64,
+            wake,
+        }
     }
 
     /// The next batch, when one is due: full, or `force`d, or as old as the schedule delay.
     pub(crate) fn take_batch(&self, force: bool, max_bytes: usize) -> Option<Vec<T>> {
         let mut inner = self.lock();
         let full = inner.items.len() >= self.limits.max_batch_items;
-        let due = inner.since.is_some_and(|since| since.elapsed() >= self.limits.delay);
+        let due = inner
+            .since
+            .is_some_and(|since| since.elapsed() >= self.limits.delay);
         if inner.items.is_empty() || !(full || due || force) {
             return None;
         }
         let mut batch = Vec::with_capacity(inner.items.len().min(self.limits.max_batch_items));
         let mut bytes = 0;
         while batch.len() < self.limits.max_batch_items {
-            let Some((_, size)) = inner.items.front() else { break };
+            let Some((_, size)) = inner.items.front() else {
+                break;
+            };
             if !batch.is_empty() && bytes + size > max_bytes {
                 break;
             }
-            let Some((item, size)) = inner.items.pop_front() else { break };
+            let Some((item, size)) = inner.items.pop_front() else {
+                break;
+            };
             bytes += size;
             inner.bytes -= size;
             batch.push(item);
@@ -103,7 +122,9 @@ impl<T> Queue<T> {
         if inner.items.len() >= self.limits.max_batch_items {
             return Some(Duration::ZERO);
         }
-        inner.since.map(|since| self.limits.delay.saturating_sub(since.elapsed()))
+        inner
+            .since
+            .map(|since| self.limits.delay.saturating_sub(since.elapsed()))
     }
 
     /// Refuses all further items. What is in can still be taken.
@@ -138,7 +159,11 @@ mod tests {
     #[test]
     fn the_oldest_items_make_room_by_count_and_by_bytes() {
         let by_count = queue(2, 1_000, 10);
-        assert_eq!(by_count.push(1, 1), queued(0, true), "the first begins a delay");
+        assert_eq!(
+            by_count.push(1, 1),
+            queued(0, true),
+            "the first begins a delay"
+        );
         assert_eq!(by_count.push(2, 1), queued(0, false));
         assert_eq!(by_count.push(3, 1), queued(1, false));
         assert_eq!(by_count.take_batch(true, 1_000), Some(vec![2, 3]));
@@ -160,7 +185,11 @@ mod tests {
         assert_eq!(queue.push(2, 10), queued(0, true));
         queue.push(3, 10);
         assert_eq!(queue.due_in(), Some(Duration::ZERO));
-        assert_eq!(queue.take_batch(false, 15), Some(vec![1]), "two would be over 15 bytes");
+        assert_eq!(
+            queue.take_batch(false, 15),
+            Some(vec![1]),
+            "two would be over 15 bytes"
+        );
         assert_eq!(queue.take_batch(false, 1_000), Some(vec![2, 3]));
         assert_eq!(queue.take_batch(true, 1_000), None);
     }

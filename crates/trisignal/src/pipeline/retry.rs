@@ -122,7 +122,9 @@ impl Backoff {
 /// A time drawn evenly from the range, at least 1 ms.
 fn jitter(low: Duration, high: Duration) -> Duration {
     let high = high.max(low);
-    rand::rng().random_range(low..=high).max(Duration::from_millis(1))
+    rand::rng()
+        .random_range(low..=high)
+        .max(Duration::from_millis(1))
 }
 
 #[cfg(test)]
@@ -161,7 +163,11 @@ mod tests {
             (501, None, Verdict::RejectedRequest),
             (301, None, Verdict::RejectedRequest),
         ] {
-            assert_eq!(http(status, retry_after, now), expected, "{status} {retry_after:?}");
+            assert_eq!(
+                http(status, retry_after, now),
+                expected,
+                "{status} {retry_after:?}"
+            );
         }
     }
 
@@ -186,7 +192,10 @@ mod tests {
 
     #[test]
     fn waits_grow_to_their_limit_and_obey_the_backend() {
-        let config = RetryConfig { initial: Duration::from_millis(100), max: Duration::from_secs(1) };
+        let config = RetryConfig {
+            initial: Duration::from_millis(100),
+            max: Duration::from_secs(1),
+        };
         let mut backoff = Backoff::new(config);
         for ceiling in [100, 200, 400, 800, 1_000, 1_000] {
             assert_eq!(backoff.ceiling, Duration::from_millis(ceiling));

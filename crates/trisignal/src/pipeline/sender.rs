@@ -70,7 +70,10 @@ impl Sender {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let builder = builder.enable_all().thread_name("trisignal-blocking");
         let builder = builder.max_blocking_threads(BLOCKING_THREADS);
-        let runtime = builder.thread_keep_alive(BLOCKING_KEEP_ALIVE).build().map_err(failed)?;
+        let runtime = builder
+            .thread_keep_alive(BLOCKING_KEEP_ALIVE)
+            .build()
+            .map_err(failed)?;
         let handle = runtime.handle().clone();
         let run = move || {
             let _suppressed = Context::enter_telemetry_suppressed_scope();
@@ -86,7 +89,10 @@ impl Sender {
             // Not waited for: a callback of the user may hang in there.
             runtime.shutdown_background();
         };
-        std::thread::Builder::new().name("trisignal-send".to_owned()).spawn(run).map_err(failed)?;
+        std::thread::Builder::new()
+            .name("trisignal-send".to_owned())
+            .spawn(run)
+            .map_err(failed)?;
         Ok(Self { runtime: handle })
     }
 
@@ -103,13 +109,21 @@ impl Lane {
             (Signal::Metrics, &config.metrics),
             (Signal::Logs, &config.logs),
         ];
-        let targets = targets.into_iter().filter_map(|(signal, target)| Some((signal, target.otlp.as_ref()?)));
-        targets.map(|(signal, target)| Self::new(signal, target)).collect()
+        let targets = targets
+            .into_iter()
+            .filter_map(|(signal, target)| Some((signal, target.otlp.as_ref()?)));
+        targets
+            .map(|(signal, target)| Self::new(signal, target))
+            .collect()
     }
 
     fn new(signal: Signal, target: &OtlpConfig) -> Result<Self, Error> {
         let endpoint = target.endpoint_for_people();
-        Ok(Self { signal, transport: Transport::new(signal, target)?, endpoint })
+        Ok(Self {
+            signal,
+            transport: Transport::new(signal, target)?,
+            endpoint,
+        })
     }
 
     /// Runs the lane, again after a panic. What it had leased stays held by the ledger and is given up.
@@ -130,7 +144,10 @@ impl Lane {
             changes.mark_unchanged();
             match shared.outbox.lease(self.signal, MAX_REQUEST_BYTES) {
                 Some(lease) => {
-                    let guard = Settle { shared: &shared, lease: &lease };
+                    let guard = Settle {
+                        shared: &shared,
+                        lease: &lease,
+                    };
                     if self.deliver(&shared, &lease).await == Fate::Abandoned {
                         return;
                     }
@@ -144,12 +161,17 @@ impl Lane {
 
     /// Brings all batches of a lease to their end.
     async fn deliver(&self, shared: &Shared, lease: &Lease) -> Fate {
-        let (young, old): (Vec<_>, Vec<_>) =
-            lease.batches.iter().cloned().partition(|batch| batch.created.elapsed() < shared.max_age);
+        let (young, old): (Vec<_>, Vec<_>) = lease
+            .batches
+            .iter()
+            .cloned()
+            .partition(|batch| batch.created.elapsed() < shared.max_age);
         for batch in old {
             shared.drop_items(self.signal, DropReason::Expired, batch.items, "");
         }
-        let Some(request) = Batch::concat(&young) else { return Fate::Dropped };
+        let Some(request) = Batch::concat(&young) else {
+            return Fate::Dropped;
+        };
         match self.send(shared, &request).await {
             Fate::Refused => bisect::deliver_the_good(self, shared, &request).await,
             fate => fate,
@@ -166,9 +188,14 @@ impl Lane {
                 answer = self.transport.send(request) => answer,
                 _ = phase.wait_for(|phase| *phase == Phase::Ended) => return Fate::Abandoned,
             };
-            let Answer { verdict, rejected, failure } = answer;
-            let unreachable =
-                failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Unreachable);
+            let Answer {
+                verdict,
+                rejected,
+                failure,
+            } = answer;
+            let unreachable = failure
+                .as_ref()
+                .is_some_and(|failure| failure.kind == FailureKind::Unreachable);
             let wait = match verdict {
                 Verdict::Accepted => {
                     self.count_accepted(shared, request, rejected, failure.as_ref());
@@ -186,7 +213,9 @@ impl Lane {
                 Verdict::Hold => Wait::Hold(backoff.hold()),
             };
             if let Some(failure) = &failure {
-                shared.diagnostics.attempt_failed(self.signal, &self.endpoint, failure);
+                shared
+                    .diagnostics
+                    .attempt_failed(self.signal, &self.endpoint, failure);
             }
             if request.created.elapsed() >= shared.max_age {
                 shared.drop_items(self.signal, DropReason::Expired, request.items, "");
@@ -206,11 +235,15 @@ impl Lane {
         remark: Option<&Failure>,
     ) {
         let rejected = rejected.min(request.items);
-        shared.ledger.delivered(self.signal, request.items - rejected);
+        shared
+            .ledger
+            .delivered(self.signal, request.items - rejected);
         let detail = remark.map_or("", |remark| remark.detail.as_str());
         shared.drop_items(self.signal, DropReason::Partial, rejected, detail);
         if let (0, Some(remark)) = (rejected, remark) {
-            shared.diagnostics.remarked(self.signal, &self.endpoint, remark);
+            shared
+                .diagnostics
+                .remarked(self.signal, &self.endpoint, remark);
         }
         shared.diagnostics.delivered(self.signal);
     }
@@ -254,7 +287,8 @@ async fn pause(
         (Phase::Running, Wait::Unreachable(time) | Wait::Passing(time) | Wait::Hold(time)) => time,
         (Phase::Draining, Wait::Passing(time)) => time.min(DRAINING_BACKOFF),
         (Phase::Draining, Wait::Unreachable(time)) => {
-            if unreachable_since.get_or_insert_with(Instant::now).elapsed() >= UNREACHABLE_PATIENCE {
+            if unreachable_since.get_or_insert_with(Instant::now).elapsed() >= UNREACHABLE_PATIENCE
+            {
                 return Err(Ended);
             }
             time.min(DRAINING_BACKOFF)
@@ -270,7 +304,11 @@ async fn pause(
 
 /// Resolves when the phase is no longer `current`.
 async fn phase_change(phase: &mut watch::Receiver<Phase>, current: Phase) -> Result<(), Ended> {
-    match phase.wait_for(|phase| *phase != current).await.map(|phase| *phase) {
+    match phase
+        .wait_for(|phase| *phase != current)
+        .await
+        .map(|phase| *phase)
+    {
         Ok(Phase::Ended) | Err(_) => Err(Ended),
         Ok(_) => Ok(()),
     }

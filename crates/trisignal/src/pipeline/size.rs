@@ -12,10 +12,14 @@ use opentelemetry_sdk::trace::SpanData;
 
 /// Bytes of a span, roughly.
 pub(crate) fn span(span: &SpanData) -> usize {
-    let events = span.events.iter().map(|event| {
-        size_of_val(event) + event.name.len() + attributes(&event.attributes)
-    });
-    let links = span.links.iter().map(|link| size_of_val(link) + attributes(&link.attributes));
+    let events = span
+        .events
+        .iter()
+        .map(|event| size_of_val(event) + event.name.len() + attributes(&event.attributes));
+    let links = span
+        .links
+        .iter()
+        .map(|link| size_of_val(link) + attributes(&link.attributes));
     size_of::<SpanData>()
         + span.name.len()
         + attributes(&span.attributes)
@@ -25,15 +29,16 @@ pub(crate) fn span(span: &SpanData) -> usize {
 
 /// Bytes of a log record, roughly.
 pub(crate) fn log(record: &SdkLogRecord) -> usize {
-    let attributes =
-        record.attributes_iter().map(|(key, value)| size_of::<KeyValue>() + key.as_str().len() + any(value));
+    let attributes = record
+        .attributes_iter()
+        .map(|(key, value)| size_of::<KeyValue>() + key.as_str().len() + any(value));
     size_of::<SdkLogRecord>() + record.body().map_or(0, any) + attributes.sum::<usize>()
 }
 
 fn attributes(attributes: &[KeyValue]) -> usize {
-    let each = attributes
-        .iter()
-        .map(|attribute| size_of::<KeyValue>() + attribute.key.as_str().len() + value(&attribute.value));
+    let each = attributes.iter().map(|attribute| {
+        size_of::<KeyValue>() + attribute.key.as_str().len() + value(&attribute.value)
+    });
     each.sum()
 }
 
@@ -43,9 +48,10 @@ fn value(value: &Value) -> usize {
         Value::Array(Array::Bool(values)) => values.len(),
         Value::Array(Array::I64(values)) => values.len() * size_of::<i64>(),
         Value::Array(Array::F64(values)) => values.len() * size_of::<f64>(),
-        Value::Array(Array::String(values)) => {
-            values.iter().map(|text| size_of::<Value>() + text.as_str().len()).sum()
-        }
+        Value::Array(Array::String(values)) => values
+            .iter()
+            .map(|text| size_of::<Value>() + text.as_str().len())
+            .sum(),
         // Numbers and truth values are in the flat amount.
         _ => 0,
     }
@@ -55,7 +61,10 @@ fn any(value: &AnyValue) -> usize {
     match value {
         AnyValue::String(text) => text.as_str().len(),
         AnyValue::Bytes(bytes) => bytes.len(),
-        AnyValue::ListAny(values) => values.iter().map(|value| size_of::<AnyValue>() + any(value)).sum(),
+        AnyValue::ListAny(values) => values
+            .iter()
+            .map(|value| size_of::<AnyValue>() + any(value))
+            .sum(),
         AnyValue::Map(entries) => {
             let entry = |(key, value): (&opentelemetry::Key, &AnyValue)| {
                 size_of::<(opentelemetry::Key, AnyValue)>() + key.as_str().len() + any(value)

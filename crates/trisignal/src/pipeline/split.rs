@@ -35,15 +35,24 @@ pub(crate) fn pieces(batch: &Batch) -> Result<Vec<Piece>, DecodeError> {
     Ok(match batch.signal {
         Signal::Traces => ExportTraceServiceRequest::decode(body)?
             .explode()
-            .map(|(request, items)| Piece { request: Request::Traces(request), items })
+            .map(|(request, items)| Piece {
+                request: Request::Traces(request),
+                items,
+            })
             .collect(),
         Signal::Metrics => ExportMetricsServiceRequest::decode(body)?
             .explode()
-            .map(|(request, items)| Piece { request: Request::Metrics(request), items })
+            .map(|(request, items)| Piece {
+                request: Request::Metrics(request),
+                items,
+            })
             .collect(),
         Signal::Logs => ExportLogsServiceRequest::decode(body)?
             .explode()
-            .map(|(request, items)| Piece { request: Request::Logs(request), items })
+            .map(|(request, items)| Piece {
+                request: Request::Logs(request),
+                items,
+            })
             .collect(),
     })
 }
@@ -113,7 +122,12 @@ macro_rules! nested {
                             let (mut resource, mut scope) = (resource.clone(), scope.clone());
                             scope.$items = vec![item];
                             resource.$scopes = vec![scope];
-                            (Self { $resources: vec![resource] }, items)
+                            (
+                                Self {
+                                    $resources: vec![resource],
+                                },
+                                items,
+                            )
                         })
                     })
                 })
@@ -149,9 +163,30 @@ trait Explode: Sized {
     fn append(&mut self, other: Self);
 }
 
-nested!(ExportTraceServiceRequest, Span, resource_spans, scope_spans, spans, |_| 1);
-nested!(ExportLogsServiceRequest, LogRecord, resource_logs, scope_logs, log_records, |_| 1);
-nested!(ExportMetricsServiceRequest, Metric, resource_metrics, scope_metrics, metrics, points);
+nested!(
+    ExportTraceServiceRequest,
+    Span,
+    resource_spans,
+    scope_spans,
+    spans,
+    |_| 1
+);
+nested!(
+    ExportLogsServiceRequest,
+    LogRecord,
+    resource_logs,
+    scope_logs,
+    log_records,
+    |_| 1
+);
+nested!(
+    ExportMetricsServiceRequest,
+    Metric,
+    resource_metrics,
+    scope_metrics,
+    metrics,
+    points
+);
 
 fn points(metric: &Metric) -> u64 {
     let points = match &metric.data {
@@ -180,7 +215,10 @@ mod tests {
         let spans = |names: &[&str]| ScopeSpans {
             spans: names
                 .iter()
-                .map(|name| Span { name: (*name).to_owned(), ..Span::default() })
+                .map(|name| Span {
+                    name: (*name).to_owned(),
+                    ..Span::default()
+                })
                 .collect(),
             ..ScopeSpans::default()
         };
@@ -197,20 +235,33 @@ mod tests {
 
     fn names(batch: &Batch) -> Vec<String> {
         let request = ExportTraceServiceRequest::decode(batch.body.clone()).unwrap();
-        let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-        scopes.flat_map(|scope| scope.spans).map(|span| span.name).collect()
+        let scopes = request
+            .resource_spans
+            .into_iter()
+            .flat_map(|resource| resource.scope_spans);
+        scopes
+            .flat_map(|scope| scope.spans)
+            .map(|span| span.name)
+            .collect()
     }
 
     #[test]
     fn pieces_join_to_what_they_were() {
         let batch = spans(&["a", "b", "c", "d"]);
         let pieces = pieces(&batch).unwrap();
-        assert_eq!(pieces.iter().map(|piece| piece.items).collect::<Vec<_>>(), [1, 1, 1, 1]);
+        assert_eq!(
+            pieces.iter().map(|piece| piece.items).collect::<Vec<_>>(),
+            [1, 1, 1, 1]
+        );
         let joined = join(&pieces, &batch);
         assert_eq!(names(&joined), ["a", "b", "c", "d"]);
         assert_eq!(joined.items, 4);
         let request = ExportTraceServiceRequest::decode(joined.body).unwrap();
-        assert_eq!(request.resource_spans.len(), 1, "equal resources are written once");
+        assert_eq!(
+            request.resource_spans.len(),
+            1,
+            "equal resources are written once"
+        );
         assert_eq!(names(&join(&pieces[1..3], &batch)), ["b", "c"]);
     }
 
@@ -235,13 +286,29 @@ mod tests {
 
     #[test]
     fn a_metric_counts_its_points() {
-        let gauge = Gauge { data_points: vec![NumberDataPoint::default(); 3] };
-        let metric = Metric { data: Some(Data::Gauge(gauge)), ..Metric::default() };
-        let scope = ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() };
-        let resource = ResourceMetrics { scope_metrics: vec![scope], ..ResourceMetrics::default() };
-        let request = ExportMetricsServiceRequest { resource_metrics: vec![resource] };
+        let gauge = Gauge {
+            data_points: vec![NumberDataPoint::default(); 3],
+        };
+        let metric = Metric {
+            data: Some(Data::Gauge(gauge)),
+            ..Metric::default()
+        };
+        let scope = ScopeMetrics {
+            metrics: vec![metric],
+            ..ScopeMetrics::default()
+        };
+        let resource = ResourceMetrics {
+            scope_metrics: vec![scope],
+            ..ResourceMetrics::default()
+        };
+        let request = ExportMetricsServiceRequest {
+            resource_metrics: vec![resource],
+        };
         let batch = Batch::new(Signal::Metrics, Bytes::from(request.encode_to_vec()), 3);
         let pieces = pieces(&batch).unwrap();
-        assert_eq!(pieces.iter().map(|piece| piece.items).collect::<Vec<_>>(), [3]);
+        assert_eq!(
+            pieces.iter().map(|piece| piece.items).collect::<Vec<_>>(),
+            [3]
+        );
     }
 }

@@ -49,7 +49,12 @@ struct Inbox {
 
 impl Queues {
     pub(crate) fn new(spans: Queue<SpanData>, logs: Queue<LogItem>) -> Self {
-        Self { spans, logs, inbox: Mutex::default(), wake: Condvar::new() }
+        Self {
+            spans,
+            logs,
+            inbox: Mutex::default(),
+            wake: Condvar::new(),
+        }
     }
 
     /// Tells the encoder that a batch is ready.
@@ -101,12 +106,17 @@ impl Queues {
 
     /// Sleeps until something is to be done. Answers the flushes to acknowledge, and whether to end.
     fn wait(&self) -> Wakeup {
-        let due = [self.spans.due_in(), self.logs.due_in()].into_iter().flatten().min();
+        let due = [self.spans.due_in(), self.logs.due_in()]
+            .into_iter()
+            .flatten()
+            .min();
         let mut inbox = self.inbox();
         // A flush that an encoder before this one left behind wakes as well.
         if !inbox.woken && !inbox.stop && inbox.flushes.is_empty() {
             let timeout = due.unwrap_or(IDLE).min(IDLE);
-            let waited = self.wake.wait_timeout_while(inbox, timeout, |inbox| !inbox.woken);
+            let waited = self
+                .wake
+                .wait_timeout_while(inbox, timeout, |inbox| !inbox.woken);
             inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         inbox.woken = false;
@@ -115,7 +125,10 @@ impl Queues {
             drop(inbox);
             panic!("the encoder was told to panic");
         }
-        Wakeup { flushes: std::mem::take(&mut inbox.flushes), stop: inbox.stop }
+        Wakeup {
+            flushes: std::mem::take(&mut inbox.flushes),
+            stop: inbox.stop,
+        }
     }
 }
 
@@ -139,8 +152,13 @@ pub(crate) fn spawn(
     spans: SpanEncoder,
     logs: LogEncoder,
 ) -> Result<JoinHandle<()>, Error> {
-    let mut worker =
-        Worker { shared, spans, logs, queue_drops_seen: [0; 2], callback_panics_seen: 0 };
+    let mut worker = Worker {
+        shared,
+        spans,
+        logs,
+        queue_drops_seen: [0; 2],
+        callback_panics_seen: 0,
+    };
     let run = move || {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         while catch_unwind(AssertUnwindSafe(|| worker.run())).is_err() {
@@ -148,9 +166,12 @@ pub(crate) fn spawn(
             worker.shared.diagnostics.panicked("encoder");
         }
     };
-    std::thread::Builder::new().name("trisignal-encode".to_owned()).spawn(run).map_err(|error| {
-        Error::new(ErrorKind::System, "the encoder thread can't be started").with_source(error)
-    })
+    std::thread::Builder::new()
+        .name("trisignal-encode".to_owned())
+        .spawn(run)
+        .map_err(|error| {
+            Error::new(ErrorKind::System, "the encoder thread can't be started").with_source(error)
+        })
 }
 
 impl Worker {
@@ -192,17 +213,33 @@ impl Worker {
     ) {
         match catch_unwind(AssertUnwindSafe(encode)) {
             Ok(Ok(body)) => self.shared.enqueue(Batch::new(signal, body, items)),
-            Ok(Err(EncodeError)) => self.shared.drop_items(signal, DropReason::Encode, items, ""),
-            Err(_) => self.shared.drop_items(signal, DropReason::Panic, items, "the encoder panicked"),
+            Ok(Err(EncodeError)) => self
+                .shared
+                .drop_items(signal, DropReason::Encode, items, ""),
+            Err(_) => {
+                self.shared
+                    .drop_items(signal, DropReason::Panic, items, "the encoder panicked")
+            }
         }
     }
 
     /// Says what producers could not: they must not log while they are being logged.
     fn report(&mut self) {
-        for (seen, signal) in self.queue_drops_seen.iter_mut().zip([Signal::Traces, Signal::Logs]) {
-            let dropped = self.shared.ledger.account(signal).dropped.get(DropReason::QueueFull);
+        for (seen, signal) in self
+            .queue_drops_seen
+            .iter_mut()
+            .zip([Signal::Traces, Signal::Logs])
+        {
+            let dropped = self
+                .shared
+                .ledger
+                .account(signal)
+                .dropped
+                .get(DropReason::QueueFull);
             let new = dropped - std::mem::replace(seen, dropped);
-            self.shared.diagnostics.dropped(signal, DropReason::QueueFull, new, "");
+            self.shared
+                .diagnostics
+                .dropped(signal, DropReason::QueueFull, new, "");
         }
         let panics = self.shared.ledger.callback_panics();
         if panics > std::mem::replace(&mut self.callback_panics_seen, panics) {
@@ -219,7 +256,12 @@ impl Shared {
             return self.drop_items(signal, DropReason::Encode, items, "");
         };
         for piece in too_large {
-            self.drop_items(signal, DropReason::TooLarge, piece.items, "a single item over 1 MiB");
+            self.drop_items(
+                signal,
+                DropReason::TooLarge,
+                piece.items,
+                "a single item over 1 MiB",
+            );
         }
         for part in parts {
             for evicted in self.outbox.push(part) {
@@ -254,7 +296,11 @@ mod tests {
 
     fn telemetry(receiver: &Receiver) -> Telemetry {
         let builder = crate::builder("checkout").environment(BTreeMap::new());
-        builder.console(ConsoleFormat::Off).endpoint(receiver.http_endpoint()).build().unwrap()
+        builder
+            .console(ConsoleFormat::Off)
+            .endpoint(receiver.http_endpoint())
+            .build()
+            .unwrap()
     }
 
     fn work(telemetry: &Telemetry, numbers: std::ops::Range<i64>) {
@@ -267,7 +313,14 @@ mod tests {
     }
 
     fn kill(telemetry: &Telemetry) {
-        telemetry.inner().pipeline.as_ref().unwrap().shared().queues.kill_encoder();
+        telemetry
+            .inner()
+            .pipeline
+            .as_ref()
+            .unwrap()
+            .shared()
+            .queues
+            .kill_encoder();
     }
 
     fn await_restarts(telemetry: &Telemetry, restarts: u64) {
@@ -281,7 +334,10 @@ mod tests {
     /// Row 22 of the faults: the encoder dies with work before it, in between and behind it.
     #[test]
     fn an_encoder_that_dies_comes_back_and_loses_nothing() {
-        let receiver = Receiver::builder().log_identity("number").start_blocking().unwrap();
+        let receiver = Receiver::builder()
+            .log_identity("number")
+            .start_blocking()
+            .unwrap();
         let telemetry = telemetry(&receiver);
         work(&telemetry, 0..1_000);
         kill(&telemetry);
@@ -297,10 +353,20 @@ mod tests {
         let report = telemetry.shutdown_blocking(PATIENCE);
         await_restarts(&telemetry, 2);
         assert!(report.complete && report.lost() == 0, "{report}");
-        for (account, signal) in [(report.traces, Received::Traces), (report.logs, Received::Logs)] {
+        for (account, signal) in [
+            (report.traces, Received::Traces),
+            (report.logs, Received::Logs),
+        ] {
             let received = receiver.received(signal);
-            assert_eq!((account.produced, account.delivered, account.held), (3_100, 3_100, 0));
-            assert_eq!((received.unique, received.duplicates), (3_100, 0), "{signal}");
+            assert_eq!(
+                (account.produced, account.delivered, account.held),
+                (3_100, 3_100, 0)
+            );
+            assert_eq!(
+                (received.unique, received.duplicates),
+                (3_100, 0),
+                "{signal}"
+            );
         }
     }
 }

@@ -39,12 +39,18 @@ pub(crate) struct GrpcTransport {
 /// By hand: headers carry tokens.
 impl fmt::Debug for GrpcTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GrpcTransport").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("GrpcTransport")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
 impl GrpcTransport {
-    pub(super) fn new(signal: Signal, config: &OtlpConfig, connector: Connector) -> Result<Self, Error> {
+    pub(super) fn new(
+        signal: Signal,
+        config: &OtlpConfig,
+        connector: Connector,
+    ) -> Result<Self, Error> {
         let client = Client::builder(TokioExecutor::new())
             .http2_only(true)
             .timer(TokioTimer::new())
@@ -64,8 +70,15 @@ impl GrpcTransport {
             Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
         });
         let mut headers = config.headers.clone();
-        headers.entry(USER_AGENT_HEADER).or_insert(HeaderValue::from_static(USER_AGENT));
-        Ok(Self { client, path, headers, timeout: config.timeout })
+        headers
+            .entry(USER_AGENT_HEADER)
+            .or_insert(HeaderValue::from_static(USER_AGENT));
+        Ok(Self {
+            client,
+            path,
+            headers,
+            timeout: config.timeout,
+        })
     }
 
     pub(super) async fn send(&self, batch: &Batch) -> Answer {
@@ -120,9 +133,14 @@ fn retry_delay(details: &[u8]) -> Option<Duration> {
     }
 
     let details = RpcStatus::decode(details).ok()?.details;
-    let info = details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
+    let info = details
+        .iter()
+        .find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
     let delay = RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
-    let (seconds, nanos) = (u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?);
+    let (seconds, nanos) = (
+        u64::try_from(delay.seconds).ok()?,
+        u32::try_from(delay.nanos).ok()?,
+    );
     Some(Duration::from_secs(seconds) + Duration::from_nanos(u64::from(nanos)))
 }
 

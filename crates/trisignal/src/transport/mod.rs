@@ -25,8 +25,11 @@ use crate::pipeline::retry::Verdict;
 use crate::pipeline::signal::Signal;
 
 /// Ours first, then the name that the OTLP exporter specification asks for.
-const USER_AGENT: &str =
-    concat!("trisignal/", env!("CARGO_PKG_VERSION"), " OTel-OTLP-Exporter-Rust/0.33.1");
+const USER_AGENT: &str = concat!(
+    "trisignal/",
+    env!("CARGO_PKG_VERSION"),
+    " OTel-OTLP-Exporter-Rust/0.33.1"
+);
 /// The largest answer that is read: 4 MiB.
 const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 /// How long a connection may take to open when an attempt has no time limit.
@@ -70,7 +73,10 @@ pub(crate) enum FailureKind {
 
 impl Failure {
     pub(crate) fn new(kind: FailureKind, detail: &str) -> Self {
-        Self { kind, detail: printable(detail) }
+        Self {
+            kind,
+            detail: printable(detail),
+        }
     }
 }
 
@@ -90,7 +96,9 @@ impl Transport {
     pub(crate) fn new(signal: Signal, config: &OtlpConfig) -> Result<Self, Error> {
         let connector = tls::connector(config)?;
         Ok(match config.protocol {
-            Protocol::Grpc => Self::Grpc(Box::new(grpc::GrpcTransport::new(signal, config, connector)?)),
+            Protocol::Grpc => Self::Grpc(Box::new(grpc::GrpcTransport::new(
+                signal, config, connector,
+            )?)),
             Protocol::HttpProtobuf => {
                 Self::Http(Box::new(http::HttpTransport::new(config, connector)))
             }
@@ -109,11 +117,15 @@ impl Transport {
                 Exchange::Http(future) => future.await,
             }
         };
-        let Some(timeout) = timeout else { return exchange.await };
-        tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|_| {
-            let detail = format!("no answer within {timeout:?}");
-            Answer::failed(Verdict::Retry(None), FailureKind::Timeout, &detail)
-        })
+        let Some(timeout) = timeout else {
+            return exchange.await;
+        };
+        tokio::time::timeout(timeout, exchange)
+            .await
+            .unwrap_or_else(|_| {
+                let detail = format!("no answer within {timeout:?}");
+                Answer::failed(Verdict::Retry(None), FailureKind::Timeout, &detail)
+            })
     }
 }
 
@@ -125,7 +137,11 @@ enum Exchange<G, H> {
 
 impl Answer {
     fn failed(verdict: Verdict, kind: FailureKind, detail: &str) -> Self {
-        Self { verdict, rejected: 0, failure: Some(Failure::new(kind, detail)) }
+        Self {
+            verdict,
+            rejected: 0,
+            failure: Some(Failure::new(kind, detail)),
+        }
     }
 
     /// The answer to a request that was taken, from the body of the response.
@@ -133,16 +149,25 @@ impl Answer {
         let (rejected, message) = partial_success(signal, body).unwrap_or_default();
         let failure = (rejected > 0 || !message.is_empty())
             .then(|| Failure::new(FailureKind::PartialSuccess, &message));
-        Self { verdict: Verdict::Accepted, rejected, failure }
+        Self {
+            verdict: Verdict::Accepted,
+            rejected,
+            failure,
+        }
     }
 
     /// The answer when the exchange broke without one.
     fn broken(error: &(dyn StdError + 'static)) -> Self {
-        let chain =
-            || std::iter::successors(Some(error), |error: &&(dyn StdError + 'static)| (*error).source());
+        let chain = || {
+            std::iter::successors(Some(error), |error: &&(dyn StdError + 'static)| {
+                (*error).source()
+            })
+        };
         let tls = chain().any(|error| {
             // tokio-rustls hands the TLS error over inside of an I/O error, which hides it from `source`.
-            let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            let inner = error
+                .downcast_ref::<std::io::Error>()
+                .and_then(std::io::Error::get_ref);
             error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
         });
         let root = chain().last().map(ToString::to_string).unwrap_or_default();
@@ -159,15 +184,21 @@ impl Answer {
 fn partial_success(signal: Signal, body: Bytes) -> Option<(u64, String)> {
     let (rejected, message) = match signal {
         Signal::Traces => {
-            let partial = ExportTraceServiceResponse::decode(body).ok()?.partial_success?;
+            let partial = ExportTraceServiceResponse::decode(body)
+                .ok()?
+                .partial_success?;
             (partial.rejected_spans, partial.error_message)
         }
         Signal::Metrics => {
-            let partial = ExportMetricsServiceResponse::decode(body).ok()?.partial_success?;
+            let partial = ExportMetricsServiceResponse::decode(body)
+                .ok()?
+                .partial_success?;
             (partial.rejected_data_points, partial.error_message)
         }
         Signal::Logs => {
-            let partial = ExportLogsServiceResponse::decode(body).ok()?.partial_success?;
+            let partial = ExportLogsServiceResponse::decode(body)
+                .ok()?
+                .partial_success?;
             (partial.rejected_log_records, partial.error_message)
         }
     };
@@ -178,7 +209,8 @@ fn partial_success(signal: Signal, body: Bytes) -> Option<(u64, String)> {
 fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len().min(MAX_MESSAGE_BYTES));
     for char in text.chars() {
-        let hidden = char.is_control() || matches!(char, '\u{200e}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let hidden =
+            char.is_control() || matches!(char, '\u{200e}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let char = if hidden { ' ' } else { char };
         if clean.len() + char.len_utf8() > MAX_MESSAGE_BYTES {
             break;
@@ -201,6 +233,9 @@ mod tests {
     #[test]
     fn the_user_agent_names_the_version_of_the_exporter_in_use() {
         let used = crate::pipeline::encode::upstream_user_agent();
-        assert!(USER_AGENT.ends_with(&used), "{USER_AGENT} should end with {used}");
+        assert!(
+            USER_AGENT.ends_with(&used),
+            "{USER_AGENT} should end with {used}"
+        );
     }
 }

@@ -21,9 +21,17 @@ pub(super) fn connector(config: &OtlpConfig) -> Result<Connector, Error> {
     http.set_connect_timeout(Some(config.timeout.unwrap_or(CONNECT_TIMEOUT)));
 
     let secure = config.endpoint.scheme_str() == Some("https");
-    let tls = if secure { client_config(&config.tls)? } else { unused()? };
+    let tls = if secure {
+        client_config(&config.tls)?
+    } else {
+        unused()?
+    };
     let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
-    let builder = if secure { builder.https_only() } else { builder.https_or_http() };
+    let builder = if secure {
+        builder.https_only()
+    } else {
+        builder.https_or_http()
+    };
     Ok(match config.protocol {
         Protocol::Grpc => builder.enable_http2().wrap_connector(http),
         Protocol::HttpProtobuf => builder.enable_http1().wrap_connector(http),
@@ -35,23 +43,32 @@ fn client_config(tls: &TlsConfig) -> Result<ClientConfig, Error> {
     let builder = match &tls.ca {
         Some(path) => builder.with_root_certificates(roots(path)?),
         None => builder.with_native_roots().map_err(|error| {
-            Error::new(ErrorKind::Tls, "the system has no usable root certificates").with_source(error)
+            Error::new(ErrorKind::Tls, "the system has no usable root certificates")
+                .with_source(error)
         })?,
     };
     let (Some(certificate), Some(key)) = (&tls.cert, &tls.key) else {
         return Ok(builder.with_no_client_auth());
     };
     let chain = certificates(certificate)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("client key", key, error))?;
-    builder.with_client_auth_cert(chain, private).map_err(|error| {
-        let text = format!("client certificate {} and its key can't be used", certificate.display());
-        Error::new(ErrorKind::Tls, text).with_source(error)
-    })
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("client key", key, error))?;
+    builder
+        .with_client_auth_cert(chain, private)
+        .map_err(|error| {
+            let text = format!(
+                "client certificate {} and its key can't be used",
+                certificate.display()
+            );
+            Error::new(ErrorKind::Tls, text).with_source(error)
+        })
 }
 
 /// The configuration of a connector that never opens a TLS connection: it trusts nobody.
 fn unused() -> Result<ClientConfig, Error> {
-    Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    Ok(builder()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
 }
 
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
@@ -59,15 +76,19 @@ type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
 /// With ring by name: the process may have another provider as its default, or none.
 fn builder() -> Result<Builder, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| {
-        Error::new(ErrorKind::Tls, "no TLS version is available").with_source(error)
-    })
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| {
+            Error::new(ErrorKind::Tls, "no TLS version is available").with_source(error)
+        })
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(path)? {
-        store.add(certificate).map_err(|error| unreadable("certificate", path, error))?;
+        store
+            .add(certificate)
+            .map_err(|error| unreadable("certificate", path, error))?;
     }
     Ok(store)
 }
@@ -77,7 +98,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         .and_then(Iterator::collect)
         .map_err(|error| unreadable("certificate", path, error))?;
     if chain.is_empty() {
-        let text = format!("certificate {} has no PEM certificate in it", path.display());
+        let text = format!(
+            "certificate {} has no PEM certificate in it",
+            path.display()
+        );
         return Err(Error::new(ErrorKind::Tls, text));
     }
     Ok(chain)
