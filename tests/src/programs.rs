@@ -56,7 +56,7 @@ impl Programs {
 
 /// The NATS server, from the `PATH`; without it the demo's orders are fulfilled in a channel.
 #[must_use]
-pub fn nats_server() -> Option<PathBuf> {
+pub(crate) fn nats_server() -> Option<PathBuf> {
     on_path("nats-server")
 }
 

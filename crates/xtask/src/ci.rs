@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     ("clippy", || verdict(clippy())),
     ("features", || verdict(features())),
     ("tests", || verdict(tests())),
+    ("peers", || verdict(peers())),
     ("documentation", || verdict(documentation())),
     ("demo", || {
         verdict(cargo_step(&["run", "--package=checkout", "--", "--once"]))
@@ -139,6 +140,16 @@ fn features() -> Result {
 fn tests() -> Result {
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     stream(command.env("TRISIGNAL_E2E", "off"))
+}
+
+/// Real brokers and a foreign SDK. What is not on this machine is said by the test; with `CI` set it is a failure.
+fn peers() -> Result {
+    let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    command.args(["--test=messaging", "--test=foreign", "--", "--nocapture"]);
+    if variable("CI").is_some() {
+        command.env("TRISIGNAL_E2E", "required");
+    }
+    stream(&mut command)
 }
 
 fn documentation() -> Result {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use trisignal::{DropReason, Protocol};
 use trisignal_receiver::{Answer, Receiver, Signal};
 
-use super::common::{await_unique, brisk, builder, builder_to, eventually, receiver};
+use super::common::{await_unique, brisk, builder, builder_to, receiver};
 use super::isolated::{Process, isolated, told};
 use super::lines::Lines;
 
