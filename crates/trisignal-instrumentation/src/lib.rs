@@ -98,6 +98,11 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Messages
+//!
+//! [`messaging`] has producers and consumers for any broker whose messages have headers. A consumer does not continue the
+//! producer's trace, it is linked to it, and the correlation ID is the same in both.
+//!
 //! # Context
 //!
 //! | module | for |
@@ -115,6 +120,8 @@
 //! | – | everything but the below | about 20 |
 //! | `axum` | `http::ServerLayer::axum()` | axum's |
 //! | `reqwest` | `http::client()`, `http::Client`, and `reqwest` requests under `http::ClientLayer` | reqwest's |
+//! | `nats` | [`messaging::Carrier`] for the headers of `async-nats` | async-nats' |
+//! | `lapin` | [`messaging::Carrier`] for the headers of `lapin` | lapin's |
 
 pub mod context;
 pub mod correlation;
