@@ -53,7 +53,9 @@ fn one_bad_span_does_not_cost_its_neighbours() {
 #[test]
 fn several_bad_items_are_all_found() {
     for protocol in PROTOCOLS {
-        const MANY: &[i64] = &[3, 40, 77, 78, 120, 160, 200, 256, 257, 300, 350, 400, 450, 511];
+        const MANY: &[i64] = &[
+            3, 40, 77, 78, 120, 160, 200, 256, 257, 300, 350, 400, 450, 511,
+        ];
         let poisons: [&'static [i64]; 4] = [&[17, 18], &[0, 255, 511], &[1, 100, 101, 400], MANY];
         for poison in poisons {
             let receiver = receiver();
