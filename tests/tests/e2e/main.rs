@@ -9,5 +9,6 @@
 
 mod backends;
 mod by_hand;
+mod foreign;
 mod outage;
 mod trace;
