@@ -19,7 +19,7 @@ use trisignal_tests::{DEADLINE, Process, Response, get, until};
 const CHILD: &str = "TRISIGNAL_TEST_FOREIGN";
 const PYTHON: &str = "python";
 /// Characters that some parser of baggage might take for its own, and that have to arrive as they are.
-const ORDER: &str = "order/4711=a@shop:7.x_y-z";
+const ORDER: &str = "+order/4711=a@shop:7.x_y-z+1+";
 /// Percent, comma, equals sign and a letter beyond ASCII, as a customer has to encode them.
 const TENANT_HEADER: &str = "tenant=50%25%2C=caf%C3%A9";
 const TENANT: &str = "50%,=café";

@@ -119,9 +119,10 @@ fn write(baggage: &Baggage) -> Option<String> {
         }
         header.push_str(key.as_str());
         header.push('=');
+        // The plus sign might stand as it is, but SDKs that decode as forms do read it as a space.
         encode(
             value.as_str(),
-            |byte| is_octet(byte) && byte != b'%',
+            |byte| is_octet(byte) && byte != b'%' && byte != b'+',
             &mut header,
         );
         if !properties.as_str().is_empty() {

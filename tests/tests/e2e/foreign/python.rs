@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, String>;
 /// The interpreter of the environment, made now if need be.
 ///
 /// None with `TRISIGNAL_E2E=off`, or when it cannot be made; then it is said why `test` did not run. With
-/// `TRISIGNAL_E2E=required` the latter is a panic.
+/// `TRISIGNAL_E2E=required` in CI the latter is a panic.
 pub(crate) fn interpreter(test: &str) -> Option<&'static Path> {
     // The tests of this binary run side by side, and need one.
     static MADE: OnceLock<Result<PathBuf>> = OnceLock::new();
@@ -32,7 +32,9 @@ pub(crate) fn interpreter(test: &str) -> Option<&'static Path> {
     match MADE.get_or_init(find_or_make) {
         Ok(python) => Some(python),
         Err(why) => {
-            assert_ne!(mode, "required", "{why}");
+            // Who has built the backends has Go, and need not have Python; CI has both.
+            let is_needed = mode == "required" && variable("CI").is_some();
+            assert!(!is_needed, "{why}");
             say_not_run(test, why);
             None
         }
