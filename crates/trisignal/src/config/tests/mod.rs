@@ -6,6 +6,7 @@
     reason = "tests may panic"
 )]
 
+mod documentation;
 mod endpoints;
 mod hostile;
 mod lists;
