@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use opentelemetry::logs::Severity;
@@ -93,11 +93,28 @@ impl ShouldSample for GuardedSampler {
     }
 }
 
-/// A span processor whose panics go no further.
-#[derive(Debug)]
+/// A span processor whose panics go no further, and which is shut down once, whoever asks: a shutdown of telemetry
+/// does, and the SDK when its provider goes. It has its resource from the start.
+#[derive(Clone, Debug)]
 pub(crate) struct GuardedSpanProcessor {
-    pub(crate) inner: Box<dyn SpanProcessor>,
-    pub(crate) guard: Guard,
+    inner: Arc<dyn SpanProcessor>,
+    guard: Guard,
+    once: Arc<Once>,
+}
+
+impl GuardedSpanProcessor {
+    pub(crate) fn new(
+        mut inner: Box<dyn SpanProcessor>,
+        resource: &Resource,
+        guard: Guard,
+    ) -> Self {
+        guard.call(|| inner.set_resource(resource));
+        Self {
+            inner: Arc::from(inner),
+            guard,
+            once: Arc::new(Once::new()),
+        }
+    }
 }
 
 impl SpanProcessor for GuardedSpanProcessor {
@@ -114,21 +131,32 @@ impl SpanProcessor for GuardedSpanProcessor {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.guard
-            .call_fallible(|| self.inner.shutdown_with_timeout(timeout))
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        let Self { inner, guard } = self;
-        guard.call(|| inner.set_resource(resource));
+        let mut result = Ok(());
+        self.once.call_once(|| {
+            let shutdown = || self.inner.shutdown_with_timeout(timeout);
+            result = self.guard.call_fallible(shutdown);
+        });
+        result
     }
 }
 
-/// A log processor whose panics go no further.
-#[derive(Debug)]
+/// A log processor whose panics go no further; see [`GuardedSpanProcessor`].
+#[derive(Clone, Debug)]
 pub(crate) struct GuardedLogProcessor {
-    pub(crate) inner: Box<dyn LogProcessor>,
-    pub(crate) guard: Guard,
+    inner: Arc<dyn LogProcessor>,
+    guard: Guard,
+    once: Arc<Once>,
+}
+
+impl GuardedLogProcessor {
+    pub(crate) fn new(mut inner: Box<dyn LogProcessor>, resource: &Resource, guard: Guard) -> Self {
+        guard.call(|| inner.set_resource(resource));
+        Self {
+            inner: Arc::from(inner),
+            guard,
+            once: Arc::new(Once::new()),
+        }
+    }
 }
 
 impl LogProcessor for GuardedLogProcessor {
@@ -141,18 +169,17 @@ impl LogProcessor for GuardedLogProcessor {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.guard
-            .call_fallible(|| self.inner.shutdown_with_timeout(timeout))
+        let mut result = Ok(());
+        self.once.call_once(|| {
+            let shutdown = || self.inner.shutdown_with_timeout(timeout);
+            result = self.guard.call_fallible(shutdown);
+        });
+        result
     }
 
     fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
         self.guard
             .call(|| self.inner.event_enabled(level, target, name))
             .unwrap_or(true)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        let Self { inner, guard } = self;
-        guard.call(|| inner.set_resource(resource));
     }
 }

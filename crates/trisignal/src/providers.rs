@@ -23,6 +23,9 @@ pub(crate) struct Providers {
     pub(crate) tracer: Option<SdkTracerProvider>,
     pub(crate) meter: Option<(SdkMeterProvider, GuardedMeterProvider)>,
     pub(crate) logger: Option<SdkLoggerProvider>,
+    /// Those of the user, once more: the providers go on after a shutdown, to have what comes late counted.
+    span_processors: Vec<GuardedSpanProcessor>,
+    log_processors: Vec<GuardedLogProcessor>,
 }
 
 /// What the user gave the SDK to call.
@@ -52,16 +55,22 @@ impl Providers {
             span_processors,
             log_processors,
         } = hooks;
+        let guarded = |inner| GuardedSpanProcessor::new(inner, &config.resource, guard.clone());
+        let span_processors: Vec<_> = span_processors.into_iter().map(guarded).collect();
+        let guarded = |inner| GuardedLogProcessor::new(inner, &config.resource, guard.clone());
+        let log_processors: Vec<_> = log_processors.into_iter().map(guarded).collect();
         let traces = config.traces.otlp.as_ref();
         let logs = config.logs.otlp.as_ref();
         let metrics = config.metrics.otlp.as_ref();
         Ok(Self {
             tracer: traces
-                .map(|_| tracer_provider(config, shared, &guard, sampler, span_processors)),
-            logger: logs.map(|_| logger_provider(config, shared, &guard, log_processors)),
+                .map(|_| tracer_provider(config, shared, &guard, sampler, &span_processors)),
+            logger: logs.map(|_| logger_provider(config, shared, &log_processors)),
             meter: metrics
                 .map(|_| meter_provider(config, shared, on_panic))
                 .transpose()?,
+            span_processors,
+            log_processors,
         })
     }
 
@@ -75,14 +84,22 @@ impl Providers {
         })
     }
 
-    /// [`flush`](Self::flush), after which no metrics come any more. Spans and logs may, to be counted as dropped.
+    /// [`flush`](Self::flush), after which no metrics come any more and processors of the user are shut down. Spans and
+    /// logs may come, to be counted as dropped.
     pub(crate) fn finish(&self) -> Collect {
         let meter = self.meter();
         let processors = self.flush_processors();
+        let (spans, logs) = (self.span_processors.clone(), self.log_processors.clone());
         Box::new(move || {
             // The reader collects a last time and ends its thread.
             let _ = meter.map(|provider| provider.shutdown());
             processors();
+            for processor in spans {
+                let _ = processor.shutdown();
+            }
+            for processor in logs {
+                let _ = processor.shutdown();
+            }
         })
     }
 
@@ -105,7 +122,7 @@ fn tracer_provider(
     shared: &Arc<Shared>,
     guard: &Guard,
     sampler: Option<Arc<dyn ShouldSample>>,
-    processors: Vec<Box<dyn SpanProcessor>>,
+    processors: &[GuardedSpanProcessor],
 ) -> SdkTracerProvider {
     let inner = sampler.unwrap_or_else(|| Arc::new(configured_sampler(config.sampler)));
     let mut builder = SdkTracerProvider::builder()
@@ -121,11 +138,8 @@ fn tracer_provider(
             keys: config.baggage_attributes.clone(),
         });
     }
-    for inner in processors {
-        builder = builder.with_span_processor(GuardedSpanProcessor {
-            inner,
-            guard: guard.clone(),
-        });
+    for processor in processors {
+        builder = builder.with_span_processor(processor.clone());
     }
     builder
         .with_span_processor(PipelineSpanProcessor {
@@ -150,15 +164,11 @@ fn configured_sampler(config: SamplerConfig) -> Sampler {
 fn logger_provider(
     config: &Config,
     shared: &Arc<Shared>,
-    guard: &Guard,
-    processors: Vec<Box<dyn LogProcessor>>,
+    processors: &[GuardedLogProcessor],
 ) -> SdkLoggerProvider {
     let mut builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
-    for inner in processors {
-        builder = builder.with_log_processor(GuardedLogProcessor {
-            inner,
-            guard: guard.clone(),
-        });
+    for processor in processors {
+        builder = builder.with_log_processor(processor.clone());
     }
     builder
         .with_log_processor(PipelineLogProcessor {

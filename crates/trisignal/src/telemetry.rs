@@ -230,7 +230,8 @@ impl Telemetry {
         install::providers(self)
     }
 
-    /// What of the environment could not be used as it is. Each of them was also a log line at the start.
+    /// What of the environment could not be used as it is. [`install`](crate::Builder::install) also says each of them in
+    /// a log line.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.inner.config.warnings

@@ -77,11 +77,12 @@ impl Queues {
     }
 
     /// Ends the encoder after it has encoded what is queued.
-    pub(crate) fn stop(&self) -> oneshot::Receiver<()> {
-        let flushed = self.flush();
-        self.inbox().stop = true;
+    pub(crate) fn stop(&self) {
+        let mut inbox = self.inbox();
+        inbox.stop = true;
+        // In the same step: woken without it, the encoder could go back to sleep in between.
+        inbox.woken = true;
         self.wake.notify_one();
-        flushed
     }
 
     /// Refuses all further items.

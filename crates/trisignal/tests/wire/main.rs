@@ -10,6 +10,7 @@ mod common;
 mod life;
 mod outages;
 mod panics;
+mod processors;
 mod proxy;
 mod rejected;
 mod signals;
