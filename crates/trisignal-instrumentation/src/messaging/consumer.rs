@@ -322,12 +322,15 @@ impl Incoming {
     where
         F: Future<Output: Outcome>,
     {
+        let base = context::current();
+        // After the work its context is gone, but it is still the story of the message.
+        let id = self.inbound.correlation();
         let operation = Start {
             client: &self.consumer.client,
             kind: Kind::Settle,
             name,
             span_kind: "client",
-            parent: None,
+            parent: Some(id.map_or_else(|| base.clone(), |id| id.with_context(&base))),
             links: self.inbound.span().into_iter().collect(),
             batch: None,
             message: &self.message,

@@ -209,6 +209,53 @@ async fn the_message_is_another_story_than_the_loop_around_it() {
 }
 
 #[tokio::test]
+async fn settling_belongs_to_the_story_of_the_message() {
+    // The message, the ID around, and that of settling, where it has one that is not its trace.
+    for (message, around, expected) in [
+        (
+            headers([("x-correlation-id", "order-1")]),
+            None,
+            Some("order-1"),
+        ),
+        (
+            headers([("x-correlation-id", "order-1")]),
+            Some("loop"),
+            Some("order-1"),
+        ),
+        (
+            headers([("traceparent", TRACEPARENT)]),
+            None,
+            Some(TRACE_ID),
+        ),
+        (Headers::new(), Some("loop"), Some("loop")),
+        (Headers::new(), None, None),
+    ] {
+        let telemetry = Telemetry::new();
+        let consumer = telemetry.consumer();
+        let mut seen = String::new();
+        telemetry
+            .run(
+                async {
+                    consumer.process(&message, async {}).await;
+                    consumer
+                        .settle("ack", &message, async { seen = current() })
+                        .await;
+                }
+                .with_context(around.map_or_else(Context::new, story)),
+            )
+            .await;
+        let span = telemetry.span_named("ack orders");
+        let own = span.span_context.trace_id().to_string();
+        assert_eq!(seen, expected.unwrap_or(&own), "{message:?}");
+        assert_eq!(
+            attribute(&span, "correlation.id"),
+            expected.unwrap_or_default(),
+            "{message:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn without_a_bridge_the_id_is_carried_all_the_same() {
     let telemetry = Telemetry::without_bridge();
     let (producer, consumer) = (telemetry.producer(), telemetry.consumer());
