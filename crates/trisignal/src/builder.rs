@@ -163,7 +163,8 @@ impl Builder {
         self
     }
 
-    /// Which events are exported, in the syntax of `RUST_LOG`. Default `info`.
+    /// Which events are exported as log records, in the syntax of `RUST_LOG`. Default `info`. Warnings and errors inside
+    /// of an exported span are events of that span as well, whatever this says.
     pub fn logs_filter(mut self, directives: impl Into<String>) -> Self {
         self.settings.logs_filter = Some(directives.into());
         self
@@ -237,6 +238,7 @@ impl Builder {
 
     /// Decides which spans are recorded, instead of `OTEL_TRACES_SAMPLER`. Where it panics, the span is sampled.
     pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
+        self.settings.own_sampler = true;
         self.hooks.sampler = Some(Arc::new(sampler));
         self
     }

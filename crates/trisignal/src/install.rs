@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry::{InstrumentationScope, global};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 use trisignal_instrumentation::propagation;
@@ -23,7 +24,7 @@ static INSTALLED: AtomicBool = AtomicBool::new(false);
 /// Installs everything: a subscriber with the layers, the bridge from `log`, and what [`providers`] does.
 pub(crate) fn everything(telemetry: &Telemetry, layers: Vec<BoxedLayer>) -> Result<(), Error> {
     let claim = Claim::new()?;
-    if tracing::dispatcher::has_been_set() {
+    if has_global_subscriber() {
         return Err(taken("a tracing subscriber"));
     }
     // An empty list is a layer whose level is OFF, for the whole subscriber.
@@ -64,6 +65,15 @@ fn set_providers(telemetry: &Telemetry) {
     if let Ok(replayed) = metrics::install_meter(telemetry.meter_of(scope)) {
         telemetry.measured_before(replayed.lost);
     }
+}
+
+/// Whether the process has a subscriber. tracing's own answer also counts those that were a scope's, at any time.
+fn has_global_subscriber() -> bool {
+    use tracing::dispatcher::{get_default, has_been_set};
+    // A thread that is new is in no scope. One that can't be had leaves the question to the installation.
+    let look = || get_default(|dispatch| !dispatch.is::<NoSubscriber>());
+    let on_new_thread = || std::thread::Builder::new().spawn(look).ok()?.join().ok();
+    has_been_set() && on_new_thread().unwrap_or(false)
 }
 
 fn taken(what: &str) -> Error {

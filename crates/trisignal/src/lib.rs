@@ -110,7 +110,7 @@ pub mod otel {
 ///
 /// When a certificate file can't be used, when the system gives no thread, or when telemetry, another `tracing`
 /// subscriber or another `log` logger is installed already. Nothing is installed then. A variable with a bad value
-/// is not an error: it is a [`Warning`] and the default.
+/// is not an error: it is a [`Warning`] and the default, unless it names a certificate file.
 pub fn init(service_name: impl Into<Cow<'static, str>>) -> Result<Telemetry, Error> {
     builder(service_name).install()
 }

@@ -227,11 +227,13 @@ impl Telemetry {
     ///
     /// [`ErrorKind::AlreadyInstalled`](crate::ErrorKind::AlreadyInstalled) when telemetry is installed already.
     pub fn install_providers(&self) -> Result<(), Error> {
-        install::providers(self)
+        install::providers(self)?;
+        self.announce();
+        Ok(())
     }
 
-    /// What of the environment could not be used as it is. [`install`](crate::Builder::install) also says each of them in
-    /// a log line.
+    /// What of the environment could not be used as it is. [`install`](crate::Builder::install) and
+    /// [`install_providers`](Self::install_providers) also say each of them in a log line.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.inner.config.warnings

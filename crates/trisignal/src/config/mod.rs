@@ -80,7 +80,7 @@ pub(crate) struct SignalConfig {
     pub otlp: Option<OtlpConfig>,
 }
 
-/// One OTLP target. Signals with equal targets can share a connection.
+/// One OTLP target.
 #[derive(Clone, PartialEq)]
 pub(crate) struct OtlpConfig {
     /// The full URL for HTTP, scheme and authority for gRPC. It never has user information.

@@ -57,7 +57,10 @@ pub(super) fn signal(
             endpoint,
             protocol,
             headers: headers(signal, settings, reader)?,
-            timeout: shorter(timeout, export_timeout.and_then(|(limit, _)| limit)),
+            timeout: match settings.timeout {
+                Some(_) => timeout,
+                None => shorter(timeout, export_timeout.and_then(|(limit, _)| limit)),
+            },
             compression: reader.pick_for(
                 signal,
                 "compression",

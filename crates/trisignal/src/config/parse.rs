@@ -202,6 +202,10 @@ pub(super) fn filter_directives(text: &str) -> Result<String, String> {
         .map(str::trim)
         .filter(|directive| !directive.is_empty())
         .collect();
+    if directives.is_empty() {
+        // It would let nothing pass, which `off` says better.
+        return Err(value_for_people(text));
+    }
     match directives
         .iter()
         .find(|directive| directive.parse::<Directive>().is_err())

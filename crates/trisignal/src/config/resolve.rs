@@ -14,7 +14,7 @@ use super::{
     RootSampler, SamplerConfig, Settings, otlp, show,
 };
 
-/// Per queue. Enough for a burst of two seconds at 50,000 small spans per second next to a slow encoder.
+/// Per queue. Some 30,000 small spans, which is the bound that is met before that of items.
 const QUEUE_BYTES: ByteSize = ByteSize::from_mib(16);
 /// Encoded batches that the backend has not acknowledged.
 const OUTBOX: ByteSize = ByteSize::from_mib(32);
@@ -27,7 +27,9 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 ///
-/// When code asked for something impossible. An operator's mistakes are never errors: they are in [`Config::warnings`].
+/// When code asked for something impossible. An operator's mistakes are never errors here: they are in
+/// [`Config::warnings`]. (A certificate file that can't be used is one, when the pipeline starts: it would be unsafe to
+/// go on without.)
 pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Config, ConfigError> {
     settings.validate()?;
     let reader = &mut Reader::new(env);
@@ -57,7 +59,7 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
             &table::TRACES_FILTER,
             reader,
         ),
-        sampler: sampler(reader),
+        sampler: sampler(settings, reader),
         span_limits: span_limits(reader),
         span_batch: span_batch(settings, reader),
         log_batch: log_batch(settings, reader),
@@ -175,7 +177,15 @@ fn filter(
     reader.pick(key, code, variable, show::display)
 }
 
-fn sampler(reader: &mut Reader<'_>) -> SamplerConfig {
+fn sampler(settings: &Settings, reader: &mut Reader<'_>) -> SamplerConfig {
+    if settings.own_sampler {
+        // What the variables say is not in force, so it is not worth a warning either.
+        reader.note("traces.sampler", "of the code", Origin::Code);
+        return SamplerConfig {
+            parent_based: true,
+            root: RootSampler::AlwaysOn,
+        };
+    }
     let (mut sampler, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
     if let RootSampler::TraceIdRatio(share) = &mut sampler.root {
         *share = reader.read_or_default(&table::TRACES_SAMPLER_ARG).0;

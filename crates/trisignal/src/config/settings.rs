@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub ca_certificate: Option<PathBuf>,
     pub client_certificate: Option<PathBuf>,
     pub client_key: Option<PathBuf>,
+    /// The code has a sampler of its own, so that the variables of samplers don't count.
+    pub own_sampler: bool,
     pub console_format: Option<ConsoleFormat>,
     pub console_filter: Option<String>,
     pub logs_filter: Option<String>,
@@ -92,6 +94,21 @@ impl Settings {
                 setting: "retry_max",
                 problem: "must not be less than retry_initial".into(),
             });
+        }
+        let files = [
+            ("ca_certificate", &self.ca_certificate),
+            ("client_certificate", &self.client_certificate),
+            ("client_key", &self.client_key),
+        ];
+        for (setting, file) in files {
+            let is_pem = |path: &PathBuf| path.to_string_lossy().contains("-----BEGIN");
+            if file.as_ref().is_some_and(is_pem) {
+                // It may be a private key, so it is not repeated.
+                return Err(ConfigError {
+                    setting,
+                    problem: "is the content of a file, not its name".into(),
+                });
+            }
         }
         let filters = [
             ("console_filter", &self.console_filter),

@@ -119,17 +119,17 @@ variables! {
     BSP_EXPORT_TIMEOUT: Option<Duration> = "OTEL_BSP_EXPORT_TIMEOUT", "milliseconds, 0 is no limit", "",
         parse::timeout, Plain, "Where set, a second upper limit to one attempt at exporting spans.";
     BSP_MAX_QUEUE_SIZE: usize = "OTEL_BSP_MAX_QUEUE_SIZE", "number of spans, not 0", "65536", parse::count, Plain,
-        "Spans waiting to be encoded. The specification's default of 2048 loses spans in a burst of 50 ms.";
+        "Spans waiting to be encoded, of together at most 16 MiB. The specification's default of 2048 loses spans in a burst of 50 ms.";
     BSP_MAX_EXPORT_BATCH_SIZE: usize = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "number of spans, not 0", "512",
-        parse::count, Plain, "Most spans in one request; not more than the queue holds.";
+        parse::count, Plain, "Most spans encoded together; not more than the queue holds. A request carries as many of these batches as fit in 1 MiB.";
     BLRP_SCHEDULE_DELAY: Duration = "OTEL_BLRP_SCHEDULE_DELAY", "milliseconds", "1000", parse::duration, Plain,
         "Longest time a log record waits in its queue before it is encoded.";
     BLRP_EXPORT_TIMEOUT: Option<Duration> = "OTEL_BLRP_EXPORT_TIMEOUT", "milliseconds, 0 is no limit", "",
         parse::timeout, Plain, "Where set, a second upper limit to one attempt at exporting logs.";
     BLRP_MAX_QUEUE_SIZE: usize = "OTEL_BLRP_MAX_QUEUE_SIZE", "number of records, not 0", "65536", parse::count, Plain,
-        "Log records waiting to be encoded. The specification's default is 2048.";
+        "Log records waiting to be encoded, of together at most 16 MiB. The specification's default is 2048.";
     BLRP_MAX_EXPORT_BATCH_SIZE: usize = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "number of records, not 0", "512",
-        parse::count, Plain, "Most log records in one request; not more than the queue holds.";
+        parse::count, Plain, "Most log records encoded together; not more than the queue holds. A request carries as many of these batches as fit in 1 MiB.";
 
     ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
         "Attributes kept on a span, where OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT does not say otherwise.";
@@ -177,7 +177,7 @@ variables! {
     RUST_LOG: String = "RUST_LOG", "filter directives", "info", parse::filter, Plain,
         "What the console shows. Nothing else: exported logs and spans have filters of their own.";
     LOGS_FILTER: String = "OTEL_RUST_LOGS_FILTER", "filter directives", "info", parse::filter, Plain,
-        "Which log records are exported.";
+        "Which log records are exported. Warnings and errors inside of an exported span are events of that span as well, whatever this says.";
     TRACES_FILTER: String = "OTEL_RUST_TRACES_FILTER", "filter directives", "info", parse::filter, Plain,
         "Which spans are recorded and exported.";
     CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json or off", "auto", parse::console, Plain,

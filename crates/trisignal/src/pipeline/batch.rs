@@ -9,6 +9,10 @@ use super::signal::Signal;
 /// The largest request that the pipeline makes, before compression: 1 MiB.
 pub(crate) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
+/// About how many bytes of items are encoded together: with room for the resource and the frame of the request, and
+/// estimates of items are rough as well.
+pub(crate) const BATCH_BYTES: usize = MAX_REQUEST_BYTES * 3 / 4;
+
 /// An encoded OTLP export request and the number of items in it.
 ///
 /// A request message of OTLP has one field, the repeated list of resources, so the concatenation of two

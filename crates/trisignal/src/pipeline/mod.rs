@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::batch::BATCH_BYTES;
 pub(crate) use self::drain::{Collect, Drain, Drained};
 use self::encode::{LogEncoder, SpanEncoder};
 use self::ledger::{Ledger, SignalAccount};
@@ -88,7 +89,10 @@ impl Pipeline {
         let spans = SpanEncoder::new(&config.resource)?;
         let logs = LogEncoder::new(&config.resource)?;
         let lanes = Lane::for_config(config)?;
-        let queues = Queues::new(Queue::new(config.span_batch), Queue::new(config.log_batch));
+        let queues = Queues::new(
+            Queue::new(config.span_batch, BATCH_BYTES),
+            Queue::new(config.log_batch, BATCH_BYTES),
+        );
         let shared = Arc::new(Shared {
             ledger: Ledger::default(),
             queues,

@@ -30,28 +30,36 @@ pub(crate) enum Pushed {
 pub(crate) struct Queue<T> {
     inner: Mutex<Inner<T>>,
     limits: BatchConfig,
+    /// A batch is full when it has as many bytes, too.
+    batch_bytes: usize,
 }
 
 #[derive(Debug)]
 struct Inner<T> {
-    items: VecDeque<(T, usize)>,
+    items: VecDeque<Entry<T>>,
     bytes: usize,
-    /// When the oldest item came in, to know when a batch is due.
-    since: Option<Instant>,
     closed: bool,
 }
 
+#[derive(Debug)]
+struct Entry<T> {
+    item: T,
+    size: usize,
+    /// When it came in, to know when its batch is due.
+    since: Instant,
+}
+
 impl<T> Queue<T> {
-    pub(crate) fn new(limits: BatchConfig) -> Self {
+    pub(crate) fn new(limits: BatchConfig, batch_bytes: usize) -> Self {
         let inner = Inner {
             items: VecDeque::new(),
             bytes: 0,
-            since: None,
             closed: false,
         };
         Self {
             inner: Mutex::new(inner),
             limits,
+            batch_bytes,
         }
     }
 
@@ -67,17 +75,17 @@ impl<T> Queue<T> {
             return Pushed::TooLarge;
         }
         while inner.items.len() >= self.limits.max_queue_items || inner.bytes + size > max_bytes {
-            let Some((item, size)) = inner.items.pop_front() else {
+            let Some(oldest) = inner.items.pop_front() else {
                 break;
             };
-            inner.bytes -= size;
-            evicted.push(item);
+            inner.bytes -= oldest.size;
+            evicted.push(oldest.item);
         }
-        inner.since.get_or_insert_with(Instant::now);
+        let was_full = self.has_full_batch(&inner);
+        let since = Instant::now();
         inner.bytes += size;
-        inner.items.push_back((item, size));
-        let len = inner.items.len();
-        let wake = len == 1 || len == self.limits.max_batch_items;
+        inner.items.push_back(Entry { item, size, since });
+        let wake = inner.items.len() == 1 || (!was_full && self.has_full_batch(&inner));
         drop(inner);
         Pushed::Queued {
             evicted: evicted.len() as u64,
@@ -86,45 +94,41 @@ impl<T> Queue<T> {
     }
 
     /// The next batch, when one is due: full, or `force`d, or as old as the schedule delay.
-    pub(crate) fn take_batch(&self, force: bool, max_bytes: usize) -> Option<Vec<T>> {
+    pub(crate) fn take_batch(&self, force: bool) -> Option<Vec<T>> {
         let mut inner = self.lock();
-        let full = inner.items.len() >= self.limits.max_batch_items;
-        let due = inner
-            .since
-            .is_some_and(|since| since.elapsed() >= self.limits.delay);
-        if inner.items.is_empty() || !(full || due || force) {
+        let due = inner.items.front()?.since.elapsed() >= self.limits.delay;
+        if !(self.has_full_batch(&inner) || due || force) {
             return None;
         }
         let mut batch = Vec::with_capacity(inner.items.len().min(self.limits.max_batch_items));
         let mut bytes = 0;
         while batch.len() < self.limits.max_batch_items {
-            let Some((_, size)) = inner.items.front() else {
-                break;
-            };
-            if !batch.is_empty() && bytes + size > max_bytes {
+            let fits = |next: &Entry<T>| batch.is_empty() || bytes + next.size <= self.batch_bytes;
+            if !inner.items.front().is_some_and(fits) {
                 break;
             }
-            let Some((item, size)) = inner.items.pop_front() else {
+            let Some(next) = inner.items.pop_front() else {
                 break;
             };
-            bytes += size;
-            inner.bytes -= size;
-            batch.push(item);
+            bytes += next.size;
+            inner.bytes -= next.size;
+            batch.push(next.item);
         }
-        // What stays is younger than what went, so its own delay starts now.
-        inner.since = (!inner.items.is_empty()).then(Instant::now);
         Some(batch)
     }
 
     /// How long until the oldest item is due; `None` while the queue is empty.
     pub(crate) fn due_in(&self) -> Option<Duration> {
         let inner = self.lock();
-        if inner.items.len() >= self.limits.max_batch_items {
+        let oldest = inner.items.front()?;
+        if self.has_full_batch(&inner) {
             return Some(Duration::ZERO);
         }
-        inner
-            .since
-            .map(|since| self.limits.delay.saturating_sub(since.elapsed()))
+        Some(self.limits.delay.saturating_sub(oldest.since.elapsed()))
+    }
+
+    fn has_full_batch(&self, inner: &Inner<T>) -> bool {
+        inner.items.len() >= self.limits.max_batch_items || inner.bytes >= self.batch_bytes
     }
 
     /// Refuses all further items. What is in can still be taken.
@@ -143,13 +147,17 @@ mod tests {
     use super::*;
     use crate::config::ByteSize;
 
-    fn queue(items: usize, bytes: u64, batch: usize) -> Queue<u32> {
-        Queue::new(BatchConfig {
-            delay: Duration::from_secs(3600),
+    /// Far more than any test waits.
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn queue(items: usize, bytes: u64, batch: usize, batch_bytes: usize) -> Queue<u32> {
+        let limits = BatchConfig {
+            delay: HOUR,
             max_queue_items: items,
             max_queue_bytes: ByteSize::from_bytes(bytes),
             max_batch_items: batch,
-        })
+        };
+        Queue::new(limits, batch_bytes)
     }
 
     fn queued(evicted: u64, wake: bool) -> Pushed {
@@ -158,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_oldest_items_make_room_by_count_and_by_bytes() {
-        let by_count = queue(2, 1_000, 10);
+        let by_count = queue(2, 1_000, 10, 1_000);
         assert_eq!(
             by_count.push(1, 1),
             queued(0, true),
@@ -166,40 +174,67 @@ mod tests {
         );
         assert_eq!(by_count.push(2, 1), queued(0, false));
         assert_eq!(by_count.push(3, 1), queued(1, false));
-        assert_eq!(by_count.take_batch(true, 1_000), Some(vec![2, 3]));
+        assert_eq!(by_count.take_batch(true), Some(vec![2, 3]));
 
-        let by_bytes = queue(10, 100, 10);
+        let by_bytes = queue(10, 100, 10, 1_000);
         by_bytes.push(1, 40);
         by_bytes.push(2, 40);
         assert_eq!(by_bytes.push(3, 90), queued(2, true));
         assert_eq!(by_bytes.push(4, 101), Pushed::TooLarge);
-        assert_eq!(by_bytes.take_batch(true, 1_000), Some(vec![3]));
+        assert_eq!(by_bytes.take_batch(true), Some(vec![3]));
     }
 
     #[test]
-    fn a_batch_is_taken_when_full_or_forced_and_ends_at_the_byte_limit() {
-        let queue = queue(10, 1_000, 2);
+    fn a_batch_is_taken_when_it_is_full_by_count_or_forced() {
+        let queue = queue(10, 1_000, 2, 1_000);
         assert_eq!(queue.due_in(), None);
         assert_eq!(queue.push(1, 10), queued(0, true));
-        assert_eq!(queue.take_batch(false, 1_000), None, "neither full nor due");
+        assert_eq!(queue.take_batch(false), None, "neither full nor due");
         assert_eq!(queue.push(2, 10), queued(0, true));
-        queue.push(3, 10);
+        assert_eq!(queue.push(3, 10), queued(0, false));
         assert_eq!(queue.due_in(), Some(Duration::ZERO));
+        assert_eq!(queue.take_batch(false), Some(vec![1, 2]));
+        assert_eq!(queue.take_batch(false), None);
+        assert_eq!(queue.take_batch(true), Some(vec![3]));
+        assert_eq!(queue.take_batch(true), None);
+    }
+
+    #[test]
+    fn a_batch_is_full_by_bytes_and_ends_there() {
+        let queue = queue(10, 1_000, 10, 15);
+        assert_eq!(queue.push(1, 10), queued(0, true));
         assert_eq!(
-            queue.take_batch(false, 15),
-            Some(vec![1]),
-            "two would be over 15 bytes"
+            queue.push(2, 10),
+            queued(0, true),
+            "large items must not wait"
         );
-        assert_eq!(queue.take_batch(false, 1_000), Some(vec![2, 3]));
-        assert_eq!(queue.take_batch(true, 1_000), None);
+        assert_eq!(queue.push(3, 30), queued(0, false), "it was said before");
+        assert_eq!(queue.due_in(), Some(Duration::ZERO));
+        assert_eq!(queue.take_batch(false), Some(vec![1]));
+        assert_eq!(queue.take_batch(false), Some(vec![2]));
+        assert_eq!(
+            queue.take_batch(false),
+            Some(vec![3]),
+            "at least one, however large"
+        );
+    }
+
+    #[test]
+    fn what_a_full_batch_leaves_is_as_old_as_it_is() {
+        let queue = queue(10, 1_000, 2, 1_000);
+        (1..=3).for_each(|item| drop(queue.push(item, 1)));
+        let before = queue.lock().items[2].since;
+        assert_eq!(queue.take_batch(false), Some(vec![1, 2]));
+        assert_eq!(queue.lock().items[0].since, before);
+        assert!(queue.due_in().is_some_and(|due| due <= HOUR));
     }
 
     #[test]
     fn a_closed_queue_refuses_and_still_gives() {
-        let queue = queue(10, 1_000, 2);
+        let queue = queue(10, 1_000, 2, 1_000);
         queue.push(1, 1);
         queue.close();
         assert_eq!(queue.push(2, 1), Pushed::Closed);
-        assert_eq!(queue.take_batch(true, 1_000), Some(vec![1]));
+        assert_eq!(queue.take_batch(true), Some(vec![1]));
     }
 }

@@ -192,14 +192,12 @@ impl Worker {
     }
 
     fn drain(&self, force: bool) {
-        // Room for the resource and the frame of the request; estimates of items are rough as well.
-        let budget = MAX_REQUEST_BYTES * 3 / 4;
         let queues = &self.shared.queues;
-        while let Some(spans) = queues.spans.take_batch(force, budget) {
+        while let Some(spans) = queues.spans.take_batch(force) {
             let items = spans.len() as u64;
             self.process(Signal::Traces, items, || self.spans.encode(spans));
         }
-        while let Some(logs) = queues.logs.take_batch(force, budget) {
+        while let Some(logs) = queues.logs.take_batch(force) {
             let items = logs.len() as u64;
             self.process(Signal::Logs, items, || self.logs.encode(&logs));
         }

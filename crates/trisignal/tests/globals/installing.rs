@@ -133,6 +133,21 @@ fn a_foreign_subscriber_is_respected() {
     });
 }
 
+/// A subscriber that was a scope's, in a test or while the process started, is none of the process.
+#[test]
+fn a_subscriber_of_a_scope_is_no_obstacle() {
+    isolated("installing::a_subscriber_of_a_scope_is_no_obstacle", || {
+        tracing::subscriber::with_default(Registry::default(), || tracing::info!("starting"));
+        let receiver = receiver();
+        let telemetry = builder(&receiver, Protocol::HttpProtobuf)
+            .install()
+            .unwrap();
+        tracing::info!("started");
+        assert_all_delivered(&telemetry.shutdown_blocking(PATIENCE), &receiver);
+        assert_eq!(receiver.logs().body("started").count(), 1);
+    });
+}
+
 /// The same with a logger of the `log` crate.
 #[test]
 fn a_foreign_logger_is_respected() {

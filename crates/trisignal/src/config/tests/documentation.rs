@@ -9,7 +9,8 @@ const INTRODUCTION: &str = "\
 # Configuration
 
 Every variable that a service with Trisignal reads. What its code says explicitly wins over them, except for the
-service name; an empty value is one that is not set. A value that can't be used is a warning that names it, and the default.
+service name; an empty value is one that is not set. A value that can't be used is a warning that names it, and the default; only
+a certificate file that can't be used makes the start fail.
 `RUST_LOG=trisignal=debug` shows what is in force, and where each value is from.
 
 Variables marked with ¹ have a form for each signal, which wins over the general one:

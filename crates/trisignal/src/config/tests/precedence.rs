@@ -1,5 +1,6 @@
 //! Code over the signal's variable over the variable for all over the default; and who names the service.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opentelemetry::{Key, KeyValue};
@@ -368,4 +369,54 @@ fn the_explanation_names_value_and_origin() {
     }
     let shown = [explained, format!("{config:?}"), format!("{settings:?}")].concat();
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+/// What the code gives is not a file name, or not a filter, or wins over a variable that could shorten it.
+#[test]
+fn code_that_can_not_be_meant_so_is_an_error_without_the_secret() {
+    let key = "-----BEGIN PRIVATE KEY-----\nMIIsecret";
+    for setting in ["ca_certificate", "client_certificate", "client_key"] {
+        let mut settings = Settings::default();
+        let file = match setting {
+            "ca_certificate" => &mut settings.ca_certificate,
+            "client_certificate" => &mut settings.client_certificate,
+            _ => &mut settings.client_key,
+        };
+        *file = Some(key.into());
+        let error = resolve(&settings, &BTreeMap::<String, String>::new()).unwrap_err();
+        assert_eq!(error.setting, setting);
+        assert!(!error.to_string().contains("MIIsecret"), "{error}");
+    }
+    let settings = Settings {
+        logs_filter: Some(" , ".into()),
+        ..Settings::default()
+    };
+    let error = resolve(&settings, &BTreeMap::<String, String>::new()).unwrap_err();
+    assert_eq!(error.setting, "logs_filter");
+}
+
+#[test]
+fn a_timeout_and_a_sampler_of_the_code_win_over_what_could_cut_or_replace_them() {
+    let env: BTreeMap<String, String> = BTreeMap::from([
+        ("OTEL_BSP_EXPORT_TIMEOUT".to_owned(), "1000".to_owned()),
+        ("OTEL_TRACES_SAMPLER".to_owned(), "always_off".to_owned()),
+    ]);
+    let timeout = |settings: &Settings| {
+        let config = resolve(settings, &env).unwrap();
+        config.traces.otlp.unwrap().timeout
+    };
+    let second = Some(Duration::from_secs(1));
+    assert_eq!(timeout(&Settings::default()), second);
+    let minute = Some(Duration::from_secs(60));
+    let settings = Settings {
+        timeout: minute,
+        own_sampler: true,
+        ..Settings::default()
+    };
+    assert_eq!(timeout(&settings), minute);
+    let explained = resolve(&settings, &env).unwrap().explain();
+    assert!(
+        explained.contains("traces.sampler = of the code (code)"),
+        "{explained}"
+    );
 }
