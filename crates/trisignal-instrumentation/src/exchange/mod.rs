@@ -109,7 +109,7 @@ impl Exchange {
     /// Notes the trailers of the response.
     pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
         if let Outcome::Grpc(outcome) = &mut self.outcome {
-            outcome.trailers(trailers);
+            outcome.trailers(&self.span, trailers);
         }
     }
 

@@ -7,7 +7,7 @@ use super::status::Code;
 
 /// How many methods are learned: far more than a server has, and a bound for what the memory and
 /// the metrics of one can be made to hold.
-const MAX_LEARNED: usize = 1024;
+pub(super) const MAX_LEARNED: usize = 1024;
 
 /// The longest path that is taken for a method without being on a list, in bytes.
 const MAX_LEN: usize = 255;
@@ -69,22 +69,20 @@ impl Methods {
         }
     }
 
-    /// Takes `name` for a method from now on.
-    pub(super) fn learn(&self, name: &Arc<str>) {
+    /// Takes `name` for a method from now on, and says whether it is one: there is room for so many
+    /// and no more.
+    pub(super) fn learn(&self, name: &Arc<str>) -> bool {
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
-        if learned.len() < MAX_LEARNED {
-            learned.insert(Arc::clone(name));
-        }
+        learned.contains(name) || (learned.len() < MAX_LEARNED && learned.insert(Arc::clone(name)))
     }
 }
 
-/// Whether an answer shows that the method exists: `status` is what came in place of an answer
-/// with a body.
+/// Whether an answer with the status of gRPC `status` shows that the method exists.
 ///
 /// A server says `UNIMPLEMENTED` about a method that it does not have. The others that count for
 /// nothing are what gates in front of the methods say (authentication, rate limits, load shedding,
 /// time limits), to any path at all.
-pub(super) fn proves(status: Option<Code>) -> bool {
+pub(super) fn proves(status: Code) -> bool {
     const GATES: [Code; 7] = [
         Code::UNIMPLEMENTED,
         Code::UNAUTHENTICATED,
@@ -94,7 +92,7 @@ pub(super) fn proves(status: Option<Code>) -> bool {
         Code::CANCELLED,
         Code::DEADLINE_EXCEEDED,
     ];
-    status.is_none_or(|status| !GATES.contains(&status))
+    !GATES.contains(&status)
 }
 
 /// Whether it has the form `package.Service/Method`.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use opentelemetry::{KeyValue, StringValue};
 use tracing::Span;
@@ -50,20 +51,32 @@ impl Outcome {
 
     /// Notes the head of the response. A status in it is the whole answer.
     pub(crate) fn respond(&mut self, span: &Span, status: StatusCode, headers: &HeaderMap) {
-        let by_http = || (status != StatusCode::OK).then(|| Code::of_http(status));
-        self.code = Code::of(headers).or_else(by_http);
-        if let Shown::Pending(name, methods) = &self.method
-            && proves(self.code)
-        {
-            methods.learn(name);
-            span.record("rpc.method", &**name);
-            self.method = Shown::As(Arc::clone(name).into());
+        let is_ok = status == StatusCode::OK;
+        let said = Code::of(headers);
+        self.code = said.or_else(|| (!is_ok).then(|| Code::of_http(status)));
+        // What stands for a HTTP status proves nothing: routers give it to any path, and pages too.
+        if said.map_or_else(|| is_ok && is_grpc(headers), proves) {
+            self.prove(span);
         }
     }
 
-    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+    pub(crate) fn trailers(&mut self, span: &Span, trailers: &HeaderMap) {
+        let said = Code::of(trailers);
         // A status in the trailers is later, and better than one that stands for the HTTP status.
-        self.code = Code::of(trailers).or(self.code);
+        self.code = said.or(self.code);
+        if said.is_some_and(proves) {
+            self.prove(span);
+        }
+    }
+
+    /// Shows the method by its name from now on, if it is one of those that may be.
+    fn prove(&mut self, span: &Span) {
+        if let Shown::Pending(name, methods) = &self.method
+            && methods.learn(name)
+        {
+            span.record("rpc.method", &**name);
+            self.method = Shown::As(Arc::clone(name).into());
+        }
     }
 
     /// The name that the span gets in the end, where it is not the one that it began with.
@@ -123,3 +136,13 @@ impl Outcome {
         })
     }
 }
+
+/// Whether it is the head of an answer of gRPC, whose status follows the body.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|text| text.as_bytes().starts_with(b"application/grpc"))
+}
+
+#[cfg(test)]
+mod tests;

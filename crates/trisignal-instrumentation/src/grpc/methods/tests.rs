@@ -58,11 +58,10 @@ fn what_is_learned_is_bounded() {
 
 #[test]
 fn gates_prove_nothing() {
-    assert!(proves(None));
     for number in 0_u8..17 {
         let mut headers = http::HeaderMap::new();
         headers.insert("grpc-status", u16::from(number).into());
-        let code = Code::of(&headers);
+        let code = Code::of(&headers).unwrap();
         assert_eq!(
             proves(code),
             ![1, 4, 7, 8, 12, 14, 16].contains(&number),

@@ -91,10 +91,12 @@ impl ServerLayer {
     /// The methods that there are, as `package.Service/Method`; all others are `_OTHER`.
     ///
     /// Default: they are learned. A path of the right form is taken for a method once it was
-    /// answered, other than by `UNIMPLEMENTED` or by a status that gates in front of the methods
-    /// give to any path (`UNAUTHENTICATED`, `PERMISSION_DENIED`, `RESOURCE_EXHAUSTED`,
-    /// `UNAVAILABLE`, `CANCELLED`, `DEADLINE_EXCEEDED`). Until then `rpc.method` comes to its span
-    /// with the answer, and a call without such an answer is `_OTHER`. At most 1,024 are learned.
+    /// answered by gRPC, other than by `UNIMPLEMENTED` or by a status that gates in front of the
+    /// methods give to any path (`UNAUTHENTICATED`, `PERMISSION_DENIED`, `RESOURCE_EXHAUSTED`,
+    /// `UNAVAILABLE`, `CANCELLED`, `DEADLINE_EXCEEDED`). An answer has a `grpc-status`, or the
+    /// content type of gRPC and a body; a HTTP status alone is none. Until then `rpc.method` comes
+    /// to its span with the answer, and a call without such an answer is `_OTHER`. At most 1,024 are
+    /// learned; what comes after them is `_OTHER` too.
     #[must_use]
     pub fn known_methods(self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.set(|config| config.methods = Arc::new(Methods::only(names)))
