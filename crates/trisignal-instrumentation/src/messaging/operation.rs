@@ -60,14 +60,12 @@ impl Start<'_> {
             return None;
         }
         let instruments = self.client.instruments();
-        let outer = self.parent.clone().unwrap_or_else(context::current);
         let span = {
             let _attached = self.parent.clone().map(Context::attach);
             self.span()
         };
         let operation = Operation {
             span,
-            outer: outer.span().span_context().clone(),
             context: self.parent,
             kind: self.kind,
             started: Instant::now(),
@@ -115,8 +113,6 @@ impl Start<'_> {
 
 pub(super) struct Operation {
     span: Span,
-    /// The span around ours.
-    outer: SpanContext,
     /// Attached below the span: what is in force where no bridge attaches the span's own.
     pub(super) context: Option<Context>,
     kind: Kind,
@@ -150,16 +146,17 @@ impl Operation {
     /// Puts `links` and `attributes` on the span.
     ///
     /// `tracing` spans have no links, but the current context has the span that a bridge made of
-    /// ours. Where there is no bridge, or it has no interest, the current span is still the outer
-    /// one, which is not ours to touch.
+    /// ours. Where there is no bridge, or it has no interest, the current span is still the one
+    /// around us, wherever we are by now, and that is not ours to touch.
     pub(super) fn annotate(&self, links: Vec<SpanContext>, attributes: &[KeyValue]) {
         if links.is_empty() && attributes.is_empty() {
             return;
         }
+        let outside = self.context.clone().unwrap_or_else(context::current);
         let _scope = self.enter();
-        let cx = context::current();
-        let span = cx.span();
-        if *span.span_context() == self.outer {
+        let inside = context::current();
+        let span = inside.span();
+        if span.span_context() == outside.span().span_context() {
             return;
         }
         for link in links {

@@ -147,6 +147,30 @@ async fn a_span_that_the_filter_leaves_out_leaves_the_one_around_it_alone() {
     assert_eq!(telemetry.point("messaging.process.duration").1, 1);
 }
 
+#[tokio::test]
+async fn a_span_that_the_filter_leaves_out_leaves_the_one_alone_that_awaits_it() {
+    let telemetry = Telemetry::filtered("info,trisignal::messaging=off");
+    let consumer = telemetry.consumer();
+    let message = headers([("traceparent", TRACEPARENT)]);
+    telemetry
+        .run(async {
+            // It begins in one span, and goes on in another.
+            let begins = tracing::info_span!("begins");
+            let receive = begins.in_scope(|| {
+                consumer.receive(async { Ok::<_, ()>(message) }, |message, received| {
+                    received.message(message);
+                })
+            });
+            let awaits = tracing::info_span!("awaits");
+            receive.instrument(awaits).await.unwrap();
+        })
+        .await;
+    for name in ["begins", "awaits"] {
+        assert_eq!(links(&telemetry.span_named(name)), [], "{name}");
+    }
+    assert_eq!(telemetry.point("messaging.client.consumed.messages").1, 1);
+}
+
 #[test]
 fn without_a_bridge_the_span_around_is_left_alone() {
     let telemetry = Telemetry::without_bridge();
