@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use opentelemetry::KeyValue;
 
@@ -21,6 +22,9 @@ pub(super) struct Client {
     pub(super) group: Option<Arc<str>>,
     pub(super) subscription: Option<Arc<str>>,
     pub(super) instruments: Option<Arc<Instruments>>,
+    /// Whether a consumer receives, here or in a clone: then messages are counted when they are
+    /// received, so no more when they are worked on.
+    pub(super) receives: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -36,6 +40,21 @@ impl Client {
             group: None,
             subscription: None,
             instruments: None,
+            receives: Arc::default(),
+        }
+    }
+
+    /// Changes where messages come from. What was received elsewhere says nothing about that.
+    pub(super) fn reroute(
+        &mut self,
+        field: impl FnOnce(&mut Self) -> &mut Option<Arc<str>>,
+        name: Arc<str>,
+    ) {
+        let name = Some(name);
+        let field = field(self);
+        if *field != name {
+            *field = name;
+            self.receives = Arc::default();
         }
     }
 
@@ -132,7 +151,8 @@ macro_rules! client_settings {
         /// [`transient_destination`](Self::transient_destination).
         #[must_use]
         pub fn destination(mut self, name: impl Into<Arc<str>>) -> Self {
-            Arc::make_mut(&mut self.client).destination = Some(name.into());
+            let client = Arc::make_mut(&mut self.client);
+            client.reroute(|client| &mut client.destination, name.into());
             self
         }
 

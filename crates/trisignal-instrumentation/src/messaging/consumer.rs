@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
@@ -48,8 +48,6 @@ use crate::correlation::CorrelationId;
 pub struct Consumer {
     client: Arc<Client>,
     continues: bool,
-    /// Messages are counted when they are received, so no more when they are worked on.
-    receives: Arc<AtomicBool>,
 }
 
 impl Consumer {
@@ -59,7 +57,6 @@ impl Consumer {
         Self {
             client: Arc::new(Client::new(system.into())),
             continues: false,
-            receives: Arc::default(),
         }
     }
 
@@ -69,14 +66,16 @@ impl Consumer {
     /// NATS. Default: none.
     #[must_use]
     pub fn group(mut self, name: impl Into<Arc<str>>) -> Self {
-        Arc::make_mut(&mut self.client).group = Some(name.into());
+        let client = Arc::make_mut(&mut self.client);
+        client.reroute(|client| &mut client.group, name.into());
         self
     }
 
     /// The subscription that the messages come from. Default: none.
     #[must_use]
     pub fn subscription(mut self, name: impl Into<Arc<str>>) -> Self {
-        Arc::make_mut(&mut self.client).subscription = Some(name.into());
+        let client = Arc::make_mut(&mut self.client);
+        client.reroute(|client| &mut client.subscription, name.into());
         self
     }
 
@@ -167,8 +166,9 @@ impl Consumer {
 
     /// Asks for messages: a span of kind client with a link for each message that `look` shows.
     ///
-    /// Once a consumer has received, it counts messages when they are received and no more when
-    /// they are worked on.
+    /// Once a consumer or a clone of it has received, it counts messages when they are received and
+    /// no more when they are worked on. A clone that was given another destination, group or
+    /// subscription is a consumer of its own.
     pub fn receive_batch<T, E, F, L>(
         &self,
         call: F,
@@ -201,7 +201,7 @@ impl Consumer {
 
     fn begin_process(&self, start: Start<'_>, messages: usize) -> Option<Operation> {
         let mut operation = start.begin()?;
-        if !self.receives.load(Ordering::Relaxed) {
+        if !self.client.receives.load(Ordering::Relaxed) {
             operation.count_now(&self.client.instruments().consumed, messages);
         }
         let is_named = {
@@ -228,7 +228,7 @@ impl Consumer {
         F: Future<Output = Result<T, E>>,
         L: FnOnce(&T, &mut Received),
     {
-        self.receives.store(true, Ordering::Relaxed);
+        self.client.receives.store(true, Ordering::Relaxed);
         let operation = Start {
             client: &self.client,
             kind: Kind::Receive,

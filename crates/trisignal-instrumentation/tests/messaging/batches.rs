@@ -1,5 +1,7 @@
 //! Many messages in one operation: a link for each.
 
+use trisignal_instrumentation::messaging::Consumer;
+
 use crate::support::{Headers, Telemetry, attribute, headers, ids, kind, links, parent_in};
 
 fn message(number: usize) -> Headers {
@@ -80,6 +82,41 @@ async fn received_messages_are_linked_and_counted_once() {
         (2, "receive")
     );
     assert_eq!(telemetry.point("messaging.process.duration").1, 2);
+}
+
+#[tokio::test]
+async fn a_clone_for_another_place_counts_for_itself() {
+    type Change = fn(Consumer) -> Consumer;
+    // What makes the clone, and which operation counts the message that it works on.
+    for (change, is_other) in [
+        ((|clone| clone) as Change, false),
+        (|clone| clone.destination("orders").client_id("b"), false),
+        (|clone| clone.destination("mails"), true),
+        (|clone| clone.group("b"), true),
+        (|clone| clone.subscription("b"), true),
+    ] {
+        let telemetry = Telemetry::new();
+        let consumer = telemetry.consumer();
+        let other = change(consumer.clone());
+        let received = async { Ok::<_, ()>(message(0)) };
+        consumer
+            .receive(received, |message, received| received.message(message))
+            .await
+            .unwrap();
+        consumer.process(&message(0), async {}).await;
+        other.process(&message(1), async {}).await;
+        let mut counted: Vec<_> = telemetry
+            .points("messaging.client.consumed.messages")
+            .iter()
+            .map(|(attributes, count)| (attributes["messaging.operation.name"].clone(), *count))
+            .collect();
+        counted.sort();
+        let mut expected = vec![("receive".to_owned(), 1)];
+        if is_other {
+            expected.insert(0, ("process".to_owned(), 1));
+        }
+        assert_eq!(counted, expected);
+    }
 }
 
 #[tokio::test]
