@@ -222,7 +222,9 @@ mod tests {
     #[test]
     fn what_a_full_batch_leaves_is_as_old_as_it_is() {
         let queue = queue(10, 1_000, 2, 1_000);
-        (1..=3).for_each(|item| drop(queue.push(item, 1)));
+        for item in 1..=3 {
+            queue.push(item, 1);
+        }
         let before = queue.lock().items[2].since;
         assert_eq!(queue.take_batch(false), Some(vec![1, 2]));
         assert_eq!(queue.lock().items[0].since, before);
