@@ -90,7 +90,7 @@ impl Checkout {
         )
     }
 
-    /// Whether these are the spans of an order through both services, with one root and no gap below it.
+    /// Whether these are the spans of an order through gateway and orders, with one root and no gap below it.
     #[must_use]
     pub fn is_whole(spans: &[TracedSpan]) -> bool {
         let has = |id: &str| spans.iter().any(|span| span.span_id == id);

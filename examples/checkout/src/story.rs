@@ -41,7 +41,7 @@ pub(crate) async fn arrives(receiver: &Receiver, sent: &[Sent], fulfilled_by: &s
     true
 }
 
-/// A trace through both services with no span missing, and where the order was placed a trace of its fulfilment
+/// A trace through gateway and orders with no span missing, and where the order was placed a trace of its fulfilment
 /// with a link into the first; log records in both; and the one correlation ID on all of it.
 fn is_whole(store: &Store, order: &Sent, fulfilled_by: &str) -> bool {
     let Some(request) = request(store, order) else {

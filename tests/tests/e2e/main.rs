@@ -1,4 +1,4 @@
-//! End to end on real parts: the demo's two services, the real Collector, Jaeger, and Tempo and Prometheus where
+//! End to end on real parts: the demo's services, the real Collector, Jaeger, and Tempo and Prometheus where
 //! they are.
 #![allow(
     clippy::unwrap_used,
