@@ -1,5 +1,5 @@
-//! Context, correlation, spans and metrics for HTTP and gRPC services and clients: what a library
-//! may depend on.
+//! Context, correlation, spans and metrics for HTTP and gRPC services and clients, and for
+//! messaging: what a library may depend on.
 //!
 //! There is no SDK and no exporter here. Spans are plain `tracing` spans, metrics and context are
 //! those of the OpenTelemetry API. In a program that sets telemetry up (with `trisignal::init`,
@@ -101,7 +101,24 @@
 //! # Messages
 //!
 //! [`messaging`] has producers and consumers for any broker whose messages have headers. A consumer does not continue the
-//! producer's trace, it is linked to it, and the correlation ID is the same in both.
+//! producer's trace, it is linked to it, and the correlation ID is the same in both. With the feature
+//! `nats`, say:
+//!
+#![cfg_attr(feature = "nats", doc = "```no_run")]
+#![cfg_attr(not(feature = "nats"), doc = "```ignore")]
+//! use async_nats::{Client, HeaderMap, Message, PublishError};
+//! use trisignal_instrumentation::messaging::{Consumer, Producer};
+//!
+//! async fn place(orders: &Producer, nats: &Client) -> Result<(), PublishError> {
+//!     orders
+//!         .send(HeaderMap::new(), |headers| nats.publish_with_headers("orders", headers, "one coffee".into()))
+//!         .await
+//! }
+//!
+//! async fn handle(orders: &Consumer, message: Message) {
+//!     orders.process(&message.headers, async { tracing::info!("cooking") }).await;
+//! }
+//! ```
 //!
 //! # Context
 //!

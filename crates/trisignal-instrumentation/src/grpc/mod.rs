@@ -45,6 +45,7 @@
 //! | given up: by the peer on a server, by the caller on a client | `CANCELLED` | see below |
 //! | given up after the deadline of `grpc-timeout` | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` |
 //! | service or body failed | none | the type of the error |
+//! | the same on a client, after the deadline of `grpc-timeout` | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` |
 //! | handler panicked | none | `panic`; the panic goes on |
 //!
 //! On a client every status but `OK` is an error, `CANCELLED` too. On a server `UNKNOWN`,

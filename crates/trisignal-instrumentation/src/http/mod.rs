@@ -25,11 +25,12 @@
 //! | response body ended, status 5xx | error | the status |
 //! | service or body failed | error | the type of the error |
 //! | handler panicked | error | `panic`; the panic goes on |
-//! | peer gone: future or body dropped early, on a server | error | `cancelled` |
-//! | caller lost interest: the same, on a client | unset | – |
+//! | peer gone: future or body dropped early, on a server | error | `cancelled`, unless the status is an error already: then that |
+//! | caller lost interest: the same, on a client | unset, unless the status is an error already | –, else the status |
 //!
 //! The conventions have no word for a request that the peer cancelled on a server; `cancelled` is
-//! ours.
+//! ours. A panic in a handler goes on, so the server ends the connection without an answer. See
+//! [`ServerLayer`] for the answer 500 in its place.
 //!
 //! An answer that has no body by its nature has ended with its head: the answers to `HEAD` and
 //! `CONNECT`, 204, 304, and 101. What goes over an upgraded connection is another protocol and
@@ -43,7 +44,8 @@
 //! that are [known](ServerLayer::known_methods) and the query parameters that are
 //! [redacted](ServerLayer::redacted_query_parameters) can be replaced. A server leaves out of spans
 //! and metrics what a rule [excludes](ServerLayer::exclude_paths). A client says with the
-//! request extensions [`Resend`] and [`UrlTemplate`] what only it knows.
+//! request extensions [`Resend`] and [`UrlTemplate`] what only it knows; a `reqwest` request shows
+//! no extensions, so with it they do nothing.
 //!
 //! Where telemetry is suppressed in the current context, as on an exporter's own thread, the layers
 //! pass everything through.

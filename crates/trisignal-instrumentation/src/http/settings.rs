@@ -21,7 +21,8 @@ pub(super) struct Settings {
 /// A request extension: this request was sent before, and is sent for the given time again.
 ///
 /// Whoever retries sets it on each attempt after the first; it becomes
-/// `http.request.resend_count` on the span of the attempt.
+/// `http.request.resend_count` on the span of the attempt. A `reqwest` request shows no extensions,
+/// so there it does nothing.
 ///
 /// ```
 /// use trisignal_instrumentation::http::Resend;
@@ -38,7 +39,7 @@ pub struct Resend(
 /// A request extension: the template that the URL was made from, like `/orders/{id}`.
 ///
 /// It becomes a part of the client span's name and `url.template` on span and metrics, so it must
-/// be one of few.
+/// be one of few. A `reqwest` request shows no extensions, so there it does nothing.
 ///
 /// ```
 /// use trisignal_instrumentation::http::UrlTemplate;

@@ -192,7 +192,8 @@ macro_rules! client_settings {
         }
 
         /// The meter to measure with. Default: that of the global provider, whenever that is
-        /// installed.
+        /// installed. `trisignal.propagation.rejected` always goes to that one: it is counted by
+        /// the propagators.
         #[must_use]
         pub fn meter(mut self, meter: &Meter) -> Self {
             let instruments = Instruments::new(meter);

@@ -103,7 +103,8 @@
 //! }
 //! ```
 //!
-//! Kafka's records are in [`Carrier`]'s list of adapters, and `rdkafka` in [`carrier`].
+//! All adapters are in the list of the module [`carrier`], the one for Kafka's records too, and so is
+//! what `rdkafka` needs.
 //!
 //! # How an operation ends
 //!

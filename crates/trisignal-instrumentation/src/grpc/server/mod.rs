@@ -182,7 +182,8 @@ impl ServerLayer {
 
     /// The meter that makes the instruments, for tests and for programs with several providers.
     ///
-    /// Default: the global one, followed when it is installed late.
+    /// Default: the global one, followed when it is installed late. `trisignal.propagation.rejected`
+    /// always goes to that one: it is counted by the propagators.
     #[must_use]
     pub fn meter(self, meter: &Meter) -> Self {
         let instruments = Arc::new(ServerInstruments::new(meter));

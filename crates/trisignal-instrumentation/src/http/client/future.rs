@@ -13,8 +13,9 @@ use super::response::Observer;
 use crate::exchange::{Exchange, within};
 
 pin_project! {
-    /// The response of a [`ClientService`](super::ClientService). Dropped before it is ready, the
-    /// attempt ends without a status and without an error: it was the caller who gave it up.
+    /// The response of a client's service. Dropped before it is ready, it was the caller who gave
+    /// the attempt up: over HTTP that ends without a status and without an error, over gRPC as
+    /// `CANCELLED`, or as `DEADLINE_EXCEEDED` once the deadline of the call is over.
     pub struct ClientFuture<F, Q> {
         // An option so that it can be dropped inside the span.
         #[pin]

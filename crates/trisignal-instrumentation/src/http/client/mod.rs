@@ -29,7 +29,8 @@ use super::settings::{Settings, setters};
 /// It goes around services over `http::Request<B>` (like the clients of `hyper-util`) and, with the
 /// feature `reqwest`, over `reqwest::Request`. The span's parent is whatever span is current at the
 /// call. Put the layer inside of one that retries: each attempt is a span of its own, and
-/// [`Resend`](super::Resend) says which it is.
+/// [`Resend`](super::Resend) says which it is. That and [`UrlTemplate`](super::UrlTemplate) are
+/// request extensions, which a `reqwest` request does not show: with it they do nothing.
 ///
 /// # What is sent
 ///

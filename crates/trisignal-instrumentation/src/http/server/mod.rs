@@ -30,6 +30,12 @@ use crate::exchange::{Exclusions, PeerOf, Trust, default_headers};
 ///
 /// The layer may be made before telemetry is set up; it works as soon as that is done.
 ///
+/// # Panics in handlers
+///
+/// A panic is noted (`error.type` is `panic`) and goes on, so that the server ends the connection
+/// without an answer. For an answer, put a layer that catches panics, as `tower-http` has one,
+/// inside of this one: what is seen here is then its answer of 500, and `error.type` is `500`.
+///
 /// # Defaults
 ///
 /// [`Trust::Internal`]; correlation ID from `x-correlation-id`, then `x-request-id`; no route; peer
@@ -189,7 +195,8 @@ impl ServerLayer {
 
     /// The meter that makes the instruments, for tests and for programs with several providers.
     ///
-    /// Default: the global one, followed when it is installed late.
+    /// Default: the global one, followed when it is installed late. `trisignal.propagation.rejected`
+    /// always goes to that one: it is counted by the propagators.
     #[must_use]
     pub fn meter(self, meter: &Meter) -> Self {
         let instruments = Arc::new(ServerInstruments::new(meter));
