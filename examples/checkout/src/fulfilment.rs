@@ -1,6 +1,7 @@
 //! The worker that fulfils orders. It does not continue the trace of the request: its trace is linked to it, and has the
 //! same correlation ID.
 
+use async_nats::Client;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use trisignal::Counter;
@@ -19,7 +20,7 @@ pub(crate) async fn run(queue: &str, with_parent: bool) -> Result<bool> {
     let mut messages = client
         .queue_subscribe(SUBJECT, "fulfilment".to_owned())
         .await?;
-    client.flush().await?;
+    subscribed(&client).await?;
     eprintln!("listening on {queue}");
 
     let consumer = Consumer::new("nats")
@@ -37,6 +38,18 @@ pub(crate) async fn run(queue: &str, with_parent: bool) -> Result<bool> {
         }
     }
     Ok(server::finish(telemetry).await)
+}
+
+/// Resolves when the server has the subscriptions of `client`: it works off a connection in order, so a message to
+/// ourselves comes after them. A flush only says that they were written.
+async fn subscribed(client: &Client) -> Result<()> {
+    let inbox = client.new_inbox();
+    let mut echo = client.subscribe(inbox.clone()).await?;
+    client.publish(inbox, "".into()).await?;
+    echo.next()
+        .await
+        .ok_or("the NATS server closed the connection")?;
+    Ok(())
 }
 
 /// Runs the worker on orders from a channel, inside of the service that takes them.
