@@ -64,7 +64,8 @@ impl Stack {
     ///
     /// # Panics
     ///
-    /// When a program is missing although `TRISIGNAL_E2E=required`, or a part does not become ready.
+    /// When the Collector or Jaeger is missing although `TRISIGNAL_E2E=required`, or a part does not become ready. A missing
+    /// Tempo or Prometheus is only said.
     #[must_use]
     #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
     pub fn start(test: &str, parts: Parts) -> Option<Self> {

@@ -19,7 +19,7 @@ cargo xtask stack up|status|down    run Collector, Jaeger, Tempo and Prometheus 
 
 TRISIGNAL_CACHE   where built backends are kept (default: $XDG_CACHE_HOME/trisignal or ~/.cache/trisignal)
 OTELCOL_BIN, JAEGER_BIN, TEMPO_BIN   use these programs; nothing is built then
-CI                when set, a part that cannot run is a failure
+CI                when set, a part that cannot run is a failure, save those with Tempo and Prometheus
 ";
 
 fn main() -> ExitCode {

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Gateway {
         /// Where and how long.
         serve: Serve,
-        /// The base URL of the other service.
+        /// The base URL of `orders`.
         orders: String,
     },
     /// Be the service that takes orders.

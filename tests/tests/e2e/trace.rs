@@ -144,12 +144,27 @@ fn order_is_one_trace(stack: &Stack, trace: &str, correlation: &str, failed: boo
 fn placing_is_in_the_trace(stack: &Stack, trace: &str) {
     let spans = stack.jaeger().wait_for_trace(trace, Checkout::is_whole);
     let order = Order::of(&spans);
-    for (kind, name) in [(CLIENT, "INSERT orders"), (PRODUCER, "send orders")] {
+    let inserted = [
+        ("db.system.name", "sqlite"),
+        ("db.operation.name", "INSERT"),
+        ("db.collection.name", "orders"),
+    ];
+    let sent = [
+        ("messaging.operation.name", "send"),
+        ("messaging.destination.name", "orders"),
+    ];
+    for (kind, name, attributes) in [
+        (CLIENT, "INSERT orders", &inserted[..]),
+        (PRODUCER, "send orders", &sent[..]),
+    ] {
         let found = spans
             .iter()
             .find(|span| span.kind == kind && span.name == name)
             .unwrap_or_else(|| panic!("no span {name}: {spans:#?}"));
         assert!(is_below(found, order.orders, &spans), "{spans:#?}");
+        for (key, value) in attributes {
+            assert_eq!(found.attribute(key).as_deref(), Some(*value), "{found:#?}");
+        }
     }
 }
 

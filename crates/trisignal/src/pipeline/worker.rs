@@ -330,6 +330,30 @@ mod tests {
         }
     }
 
+    /// A batch whose encoding panics or fails is lost, counted, and nothing else is.
+    #[test]
+    fn a_batch_that_can_not_be_encoded_is_counted() {
+        let receiver = Receiver::start_blocking().unwrap();
+        let telemetry = telemetry(&receiver);
+        let shared = Arc::clone(telemetry.inner().pipeline.as_ref().unwrap().shared());
+        let resource = opentelemetry_sdk::Resource::builder_empty().build();
+        let worker = Worker {
+            shared: Arc::clone(&shared),
+            spans: SpanEncoder::new(&resource).unwrap(),
+            logs: LogEncoder::new(&resource).unwrap(),
+            queue_drops_seen: [0; 2],
+            callback_panics_seen: 0,
+        };
+        shared.ledger.produced(Signal::Traces, 7);
+        worker.process(Signal::Traces, 3, || panic!("a bug of the encoder"));
+        worker.process(Signal::Traces, 4, || Err(EncodeError));
+        let account = telemetry.health().traces;
+        assert!(account.balances(), "{account}");
+        assert_eq!(account.dropped.get(DropReason::Panic), 3);
+        assert_eq!(account.dropped.get(DropReason::Encode), 4);
+        assert_eq!(account.held, 0);
+    }
+
     /// Row 22 of the faults: the encoder dies with work before it, in between and behind it.
     #[test]
     fn an_encoder_that_dies_comes_back_and_loses_nothing() {
