@@ -14,12 +14,13 @@ use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 use trisignal_instrumentation::propagation::Format;
 
 use crate::config::{
-    self, ByteSize, Compression, Environment, ProcessEnvironment, Protocol, Settings,
+    self, ByteSize, Compression, Environment, Exporter, ProcessEnvironment, Protocol, Settings,
 };
 use crate::console::{ConsoleFormat, ConsoleWriter};
 use crate::error::Error;
 use crate::install;
 use crate::pipeline::Pipeline;
+use crate::pipeline::signal::Signal;
 use crate::providers::{Hooks, Providers};
 use crate::telemetry::Telemetry;
 
@@ -100,6 +101,27 @@ impl Builder {
     /// Adds resource attributes. They win over detected ones and over `OTEL_RESOURCE_ATTRIBUTES`.
     pub fn resource(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
         self.settings.resource.extend(attributes);
+        self
+    }
+
+    /// Where a signal goes, instead of `OTEL_TRACES_EXPORTER` and its like; none at all turns the signal off. Default
+    /// [`Exporter::Otlp`].
+    ///
+    /// ```
+    /// use trisignal::{Exporter, Signal};
+    ///
+    /// let builder = trisignal::builder("checkout")
+    ///     .exporters(Signal::Traces, [Exporter::Otlp, Exporter::Console])
+    ///     .exporters(Signal::Metrics, []);
+    /// # let _ = builder;
+    /// ```
+    pub fn exporters(
+        mut self,
+        signal: Signal,
+        exporters: impl IntoIterator<Item = Exporter>,
+    ) -> Self {
+        let chosen = self.settings.exporters[signal.index()].insert(Vec::new());
+        add_new(chosen, exporters);
         self
     }
 
@@ -293,7 +315,7 @@ impl Builder {
     pub fn build(self) -> Result<Telemetry, Error> {
         let config = config::resolve(&self.settings, &*self.environment)?;
         let exports = [&config.traces, &config.metrics, &config.logs];
-        if config.disabled || exports.into_iter().all(|signal| signal.otlp.is_none()) {
+        if config.disabled || exports.into_iter().all(|signal| !signal.is_exported()) {
             return Ok(Telemetry::new(
                 config,
                 None,

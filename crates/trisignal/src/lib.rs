@@ -81,7 +81,9 @@ use std::borrow::Cow;
 pub use trisignal_instrumentation::{context, correlation, grpc, http, messaging, propagation};
 
 pub use self::builder::{Builder, Limits};
-pub use self::config::{ByteSize, Compression, Environment, ProcessEnvironment, Protocol, Warning};
+pub use self::config::{
+    ByteSize, Compression, Environment, Exporter, ProcessEnvironment, Protocol, Warning,
+};
 pub use self::console::ConsoleFormat;
 pub use self::error::{Error, ErrorKind};
 pub use self::metrics::{Counter, Gauge, Histogram, UpDownCounter};

@@ -59,9 +59,9 @@ impl Providers {
         let span_processors: Vec<_> = span_processors.into_iter().map(guarded).collect();
         let guarded = |inner| GuardedLogProcessor::new(inner, &config.resource, guard.clone());
         let log_processors: Vec<_> = log_processors.into_iter().map(guarded).collect();
-        let traces = config.traces.otlp.as_ref();
-        let logs = config.logs.otlp.as_ref();
-        let metrics = config.metrics.otlp.as_ref();
+        let traces = config.traces.is_exported().then_some(());
+        let logs = config.logs.is_exported().then_some(());
+        let metrics = config.metrics.is_exported().then_some(());
         Ok(Self {
             tracer: traces
                 .map(|_| tracer_provider(config, shared, &guard, sampler, &span_processors)),

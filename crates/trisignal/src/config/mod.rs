@@ -6,6 +6,7 @@
 
 mod endpoint;
 mod environment;
+mod exporters;
 mod members;
 mod otlp;
 mod parse;
@@ -34,7 +35,7 @@ use crate::console::ConsoleFormat;
 pub use environment::{Environment, ProcessEnvironment};
 pub(crate) use resolve::resolve;
 pub(crate) use settings::Settings;
-pub use types::{ByteSize, Compression, Protocol};
+pub use types::{ByteSize, Compression, Exporter, Protocol};
 pub use warning::Warning;
 
 /// What is in force, with the origin of each value.
@@ -74,10 +75,38 @@ pub(crate) struct Config {
 }
 
 /// Where one signal goes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SignalConfig {
-    /// `None` when the exporter is `none`.
-    pub otlp: Option<OtlpConfig>,
+    /// Empty when the exporter is `none`. Variables and code name each kind at most once; a file may have several of OTLP.
+    pub exporters: Vec<ExporterConfig>,
+}
+
+impl SignalConfig {
+    /// The first OTLP target.
+    pub(crate) fn otlp(&self) -> Option<&OtlpConfig> {
+        self.exporters.iter().find_map(|exporter| match exporter {
+            ExporterConfig::Otlp(otlp) => Some(otlp),
+            _ => None,
+        })
+    }
+
+    /// Whether the signal goes anywhere.
+    pub(crate) fn is_exported(&self) -> bool {
+        !self.exporters.is_empty()
+    }
+}
+
+/// One destination of a signal.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ExporterConfig {
+    /// A backend that speaks OTLP.
+    Otlp(OtlpConfig),
+    /// Standard output, in a form for people. For logs it is the console itself.
+    Console,
+    /// Standard output, one line of OTLP/JSON for each batch.
+    OtlpStdout,
+    /// A page that Prometheus scrapes. Metrics only.
+    Prometheus,
 }
 
 /// One OTLP target.

@@ -11,8 +11,11 @@ use super::parse::limit_of_time;
 use super::reader::Reader;
 use super::redact::value_for_people;
 use super::show;
-use super::variables::{self as table, Exporter, Signal, Variable};
-use super::{ConfigError, Origin, OtlpConfig, Settings, SignalConfig, TlsConfig, Warning};
+use super::variables::{self as table, Signal, Variable};
+use super::{
+    ConfigError, Exporter, ExporterConfig, Origin, OtlpConfig, Settings, SignalConfig, TlsConfig,
+    Warning,
+};
 
 /// Everything about the way of one signal.
 pub(super) fn signal(
@@ -21,15 +24,36 @@ pub(super) fn signal(
     reader: &mut Reader<'_>,
     export_timeout: Option<(Option<Duration>, Origin)>,
 ) -> Result<SignalConfig, ConfigError> {
-    let exporter = match signal {
-        Signal::Traces => &table::TRACES_EXPORTER,
-        Signal::Metrics => &table::METRICS_EXPORTER,
-        Signal::Logs => &table::LOGS_EXPORTER,
+    let (variable, [traces, metrics, logs]) = (signal.exporter(), &settings.exporters);
+    let code = match signal {
+        Signal::Traces => traces,
+        Signal::Metrics => metrics,
+        Signal::Logs => logs,
     };
     let key = format!("{}.exporter", signal.name());
-    if reader.pick(&key, None, exporter, show::exporter) == Exporter::None {
-        return Ok(SignalConfig { otlp: None });
-    }
+    let chosen = reader.pick(&key, code.clone(), variable, show::exporters);
+    let exporters = chosen.into_iter().map(|exporter| {
+        Ok(match exporter {
+            Exporter::Otlp => {
+                ExporterConfig::Otlp(otlp(signal, settings, reader, export_timeout.clone())?)
+            }
+            Exporter::Console => ExporterConfig::Console,
+            Exporter::OtlpStdout => ExporterConfig::OtlpStdout,
+            Exporter::Prometheus => ExporterConfig::Prometheus,
+        })
+    });
+    Ok(SignalConfig {
+        exporters: exporters.collect::<Result<_, _>>()?,
+    })
+}
+
+/// The OTLP target that variables and code describe.
+fn otlp(
+    signal: Signal,
+    settings: &Settings,
+    reader: &mut Reader<'_>,
+    export_timeout: Option<(Option<Duration>, Origin)>,
+) -> Result<OtlpConfig, ConfigError> {
     let protocol = reader.pick_for(
         signal,
         "protocol",
@@ -52,24 +76,22 @@ pub(super) fn signal(
             origin.clone(),
         );
     }
-    Ok(SignalConfig {
-        otlp: Some(OtlpConfig {
-            endpoint,
-            protocol,
-            headers: headers(signal, settings, reader)?,
-            timeout: match settings.timeout {
-                Some(_) => timeout,
-                None => shorter(timeout, export_timeout.and_then(|(limit, _)| limit)),
-            },
-            compression: reader.pick_for(
-                signal,
-                "compression",
-                settings.compression,
-                &table::COMPRESSION,
-                show::display,
-            ),
-            tls: tls(signal, settings, reader)?,
-        }),
+    Ok(OtlpConfig {
+        endpoint,
+        protocol,
+        headers: headers(signal, settings, reader)?,
+        timeout: match settings.timeout {
+            Some(_) => timeout,
+            None => shorter(timeout, export_timeout.and_then(|(limit, _)| limit)),
+        },
+        compression: reader.pick_for(
+            signal,
+            "compression",
+            settings.compression,
+            &table::COMPRESSION,
+            show::display,
+        ),
+        tls: tls(signal, settings, reader)?,
     })
 }
 

@@ -10,7 +10,6 @@ use tracing_subscriber::filter::Directive;
 use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
-use super::variables::Exporter;
 use super::{Compression, ConsoleFormat, Protocol, RootSampler, SamplerConfig};
 
 /// Durations are cut to a year: longer ones mean "never", and must not overflow a clock.
@@ -216,39 +215,10 @@ pub(super) fn filter_directives(text: &str) -> Result<String, String> {
 }
 
 /// The parts of a list, trimmed, in lower case, without empty ones.
-fn list(text: &str) -> impl Iterator<Item = String> {
+pub(super) fn list(text: &str) -> impl Iterator<Item = String> {
     text.split(',')
         .map(|part| part.trim().to_ascii_lowercase())
         .filter(|part| !part.is_empty())
-}
-
-pub(super) fn exporter(text: &str, problems: &mut Problems) -> Option<Exporter> {
-    let mut chosen = None;
-    for name in list(text) {
-        match name.as_str() {
-            "otlp" => chosen = Some(Exporter::Otlp),
-            // Next to another exporter `none` makes no sense; sending data is the recoverable mistake.
-            "none" => chosen = chosen.or(Some(Exporter::None)),
-            other => problems.0.push(Problem {
-                problem: format!(
-                    "asks for the exporter \"{}\", which is not supported",
-                    value_for_people(other)
-                ),
-                instead: None,
-            }),
-        }
-    }
-    if let Some(chosen) = chosen {
-        let used = if chosen == Exporter::Otlp {
-            "otlp is used"
-        } else {
-            "none is used"
-        };
-        for problem in &mut problems.0 {
-            problem.instead = Some(used.to_owned());
-        }
-    }
-    chosen
 }
 
 /// The formats that are asked for, each once and in order.

@@ -10,7 +10,7 @@ use trisignal_instrumentation::propagation::Format;
 
 use super::parse::filter_directives;
 use super::redact::endpoint_for_people;
-use super::{ByteSize, Compression, ConfigError, ConsoleFormat, Protocol};
+use super::{ByteSize, Compression, ConfigError, ConsoleFormat, Exporter, Protocol};
 
 /// Everything that code can say. `None` and empty lists mean "not said": the environment or the default decides.
 #[derive(Clone, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub service_version: Option<String>,
     /// Attributes that win over everything detected or set by the operator.
     pub resource: Vec<KeyValue>,
+    /// By the signal's index; each once, and empty for "nowhere".
+    pub exporters: [Option<Vec<Exporter>>; 3],
     /// Base endpoint for all signals; `v1/<signal>` is appended for HTTP.
     pub endpoint: Option<String>,
     pub protocol: Option<Protocol>,
@@ -93,6 +95,17 @@ impl Settings {
             return Err(ConfigError {
                 setting: "retry_max",
                 problem: "must not be less than retry_initial".into(),
+            });
+        }
+        let [traces, _, logs] = &self.exporters;
+        if [traces, logs]
+            .into_iter()
+            .flatten()
+            .any(|chosen| chosen.contains(&Exporter::Prometheus))
+        {
+            return Err(ConfigError {
+                setting: "exporters",
+                problem: "prometheus is for metrics only".into(),
             });
         }
         let files = [

@@ -6,8 +6,7 @@ use std::time::Duration;
 use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
-use super::variables::Exporter;
-use super::{Config, ConsoleFormat, Effective, Origin, RootSampler, SamplerConfig};
+use super::{Config, ConsoleFormat, Effective, Exporter, Origin, RootSampler, SamplerConfig};
 
 impl Config {
     /// Each value in force with its origin, one per line, without secrets.
@@ -49,12 +48,13 @@ pub(super) fn timeout(value: &Option<Duration>) -> String {
         .map_or_else(|| "no limit".to_owned(), duration)
 }
 
-pub(super) fn exporter(value: &Exporter) -> String {
-    match value {
-        Exporter::Otlp => "otlp",
-        Exporter::None => "none",
-    }
-    .to_owned()
+#[expect(
+    clippy::ptr_arg,
+    reason = "one of the functions that show what a variable holds"
+)]
+pub(super) fn exporters(value: &Vec<Exporter>) -> String {
+    let names: Vec<_> = value.iter().map(ToString::to_string).collect();
+    list(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 pub(super) fn console(value: &ConsoleFormat) -> String {

@@ -95,3 +95,28 @@ impl fmt::Display for ByteSize {
         }
     }
 }
+
+/// A kind of destination that a signal can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Exporter {
+    /// A backend that speaks OTLP. The default of all signals.
+    Otlp,
+    /// Standard output, in a form for people. For logs these are the lines of the console.
+    Console,
+    /// Standard output, one line of OTLP/JSON for each batch.
+    OtlpStdout,
+    /// A page for Prometheus to scrape. Metrics only.
+    Prometheus,
+}
+
+impl fmt::Display for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Otlp => "otlp",
+            Self::Console => "console",
+            Self::OtlpStdout => "otlp/stdout",
+            Self::Prometheus => "prometheus",
+        })
+    }
+}

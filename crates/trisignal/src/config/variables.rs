@@ -6,9 +6,10 @@ use std::time::Duration;
 use opentelemetry_sdk::metrics::Temporality;
 use trisignal_instrumentation::propagation::Format;
 
+use super::exporters;
 use super::members;
 use super::parse::{self, Problems};
-use super::{Compression, ConsoleFormat, Protocol, SamplerConfig};
+use super::{Compression, ConsoleFormat, Exporter, Protocol, SamplerConfig};
 
 /// One variable whose value is a `T`.
 pub(super) struct Variable<T> {
@@ -55,13 +56,6 @@ impl Row {
     }
 }
 
-/// Exporters that a signal can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exporter {
-    Otlp,
-    None,
-}
-
 macro_rules! variables {
     ($(
         $id:ident: $type:ty = $name:literal $(per $signal:ident)?, $kind:literal, $default:literal,
@@ -101,12 +95,13 @@ variables! {
     PROPAGATORS: Vec<Format> = "OTEL_PROPAGATORS", "list of tracecontext, baggage, b3, b3multi, xray, none", "tracecontext,baggage",
         parse::propagators, Plain, "Which headers carry the context in and out.";
 
-    TRACES_EXPORTER: Exporter = "OTEL_TRACES_EXPORTER", "otlp or none", "otlp", parse::exporter, Plain,
-        "Where spans go.";
-    METRICS_EXPORTER: Exporter = "OTEL_METRICS_EXPORTER", "otlp or none", "otlp", parse::exporter, Plain,
-        "Where metrics go.";
-    LOGS_EXPORTER: Exporter = "OTEL_LOGS_EXPORTER", "otlp or none", "otlp", parse::exporter, Plain,
-        "Where log records go. The console is not affected.";
+    TRACES_EXPORTER: Vec<Exporter> = "OTEL_TRACES_EXPORTER", "list of otlp, console, otlp/stdout; or none", "otlp",
+        exporters::of_traces, Plain, "Where spans go. Several destinations each get all of them.";
+    METRICS_EXPORTER: Vec<Exporter> = "OTEL_METRICS_EXPORTER", "list of otlp, prometheus, console, otlp/stdout; or none", "otlp",
+        exporters::of_metrics, Plain, "Where metrics go.";
+    LOGS_EXPORTER: Vec<Exporter> = "OTEL_LOGS_EXPORTER", "list of otlp, console, otlp/stdout; or none", "otlp",
+        exporters::of_logs, Plain,
+        "Where log records go. The console, which OTEL_RUST_CONSOLE switches, is not affected.";
 
     TRACES_SAMPLER: SamplerConfig = "OTEL_TRACES_SAMPLER",
         "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio",
@@ -200,6 +195,15 @@ impl Signal {
             Self::Traces => "traces",
             Self::Metrics => "metrics",
             Self::Logs => "logs",
+        }
+    }
+
+    /// The variable that says where this signal goes.
+    pub(super) fn exporter(self) -> &'static Variable<Vec<Exporter>> {
+        match self {
+            Self::Traces => &TRACES_EXPORTER,
+            Self::Metrics => &METRICS_EXPORTER,
+            Self::Logs => &LOGS_EXPORTER,
         }
     }
 

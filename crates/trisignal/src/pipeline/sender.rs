@@ -111,7 +111,7 @@ impl Lane {
         ];
         let targets = targets
             .into_iter()
-            .filter_map(|(signal, target)| Some((signal, target.otlp.as_ref()?)));
+            .filter_map(|(signal, target)| Some((signal, target.otlp()?)));
         targets
             .map(|(signal, target)| Self::new(signal, target))
             .collect()

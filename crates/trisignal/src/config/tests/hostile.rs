@@ -85,7 +85,7 @@ fn durations_never_overflow_a_clock() {
         "OTEL_EXPORTER_OTLP_TIMEOUT",
     ];
     let config = with(&names.map(|name| (name, huge)));
-    let timeout = config.traces.otlp.unwrap().timeout.unwrap();
+    let timeout = config.traces.otlp().unwrap().timeout.unwrap();
     for duration in [config.span_batch.delay, config.metric_interval, timeout] {
         assert_eq!(duration, YEAR);
     }

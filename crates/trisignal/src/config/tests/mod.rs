@@ -40,7 +40,7 @@ fn map(variables: Pairs<'_>) -> BTreeMap<String, String> {
 /// Traces, metrics, logs, all of which must be exported.
 fn targets(config: &Config) -> [&OtlpConfig; 3] {
     [&config.traces, &config.metrics, &config.logs]
-        .map(|signal| signal.otlp.as_ref().expect("the signal is exported"))
+        .map(|signal| signal.otlp().expect("the signal is exported"))
 }
 
 fn warnings(config: &Config) -> Vec<String> {

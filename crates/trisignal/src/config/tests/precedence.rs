@@ -403,7 +403,7 @@ fn a_timeout_and_a_sampler_of_the_code_win_over_what_could_cut_or_replace_them()
     ]);
     let timeout = |settings: &Settings| {
         let config = resolve(settings, &env).unwrap();
-        config.traces.otlp.unwrap().timeout
+        config.traces.otlp().unwrap().timeout
     };
     let second = Some(Duration::from_secs(1));
     assert_eq!(timeout(&Settings::default()), second);

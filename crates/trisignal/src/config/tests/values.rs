@@ -258,35 +258,79 @@ fn names() {
         ],
         &["logfmt"],
     );
-    let exporters: &[(&str, Look)] = &[
-        ("OTEL_TRACES_EXPORTER", |config| {
-            config.traces.otlp.is_some().to_string()
-        }),
-        ("OTEL_METRICS_EXPORTER", |config| {
-            config.metrics.otlp.is_some().to_string()
-        }),
-        ("OTEL_LOGS_EXPORTER", |config| {
-            config.logs.otlp.is_some().to_string()
-        }),
+}
+
+#[test]
+fn exporters() {
+    let cases: &[(&str, Look)] = &[
+        ("OTEL_TRACES_EXPORTER", |config| chosen(&config.traces)),
+        ("OTEL_METRICS_EXPORTER", |config| chosen(&config.metrics)),
+        ("OTEL_LOGS_EXPORTER", |config| chosen(&config.logs)),
     ];
-    for (name, look) in exporters {
+    for (name, look) in cases {
         let good = [
-            ("otlp", "true"),
-            ("none", "false"),
-            ("None", "false"),
-            ("otlp,none", "true"),
-            ("none,otlp", "true"),
+            ("otlp", "otlp"),
+            ("none", ""),
+            ("None", ""),
+            ("Console", "console"),
+            ("otlp/stdout", "otlp/stdout"),
+            ("otlp, console,OTLP,,console", "otlp console"),
+            ("console,otlp/stdout,otlp", "console otlp/stdout otlp"),
         ];
-        check(name, *look, &good, &["zipkin", "console", "otlp/stdout"]);
+        check(name, *look, &good, &["zipkin", "logging", "stdout"]);
     }
-    let both = with(&[("OTEL_TRACES_EXPORTER", "console,otlp")]);
-    assert!(both.traces.otlp.is_some());
-    assert_eq!(
-        warnings(&both),
-        [
-            "OTEL_TRACES_EXPORTER=\"console,otlp\" asks for the exporter \"console\", which is not supported; otlp is used"
-        ]
+    check(
+        "OTEL_METRICS_EXPORTER",
+        |config| chosen(&config.metrics),
+        &[("otlp,prometheus", "otlp prometheus")],
+        &[],
     );
+    let half_good = [
+        (
+            "OTEL_TRACES_EXPORTER",
+            "console,zipkin",
+            "console",
+            "asks for the exporter \"zipkin\", which is deprecated by \
+            OpenTelemetry, and not supported: Zipkin's successors take OTLP; it is left out",
+        ),
+        (
+            "OTEL_TRACES_EXPORTER",
+            "otlp,prometheus",
+            "otlp",
+            "asks for the exporter \"prometheus\", which is for metrics only; it is left out",
+        ),
+        (
+            "OTEL_LOGS_EXPORTER",
+            "none,otlp",
+            "otlp",
+            "asks for `none` next to other exporters; `none` is left out",
+        ),
+        (
+            "OTEL_METRICS_EXPORTER",
+            "logging",
+            "otlp",
+            "asks for the exporter \"logging\", which is a deprecated name of \
+            `console`, and not supported; otlp is used",
+        ),
+    ];
+    for (name, value, expected, told) in half_good {
+        let config = with(&[(name, value)]);
+        let (_, look) = cases.iter().find(|(of, _)| *of == name).unwrap();
+        assert_eq!(look(&config), expected, "{name}={value}");
+        assert_eq!(warnings(&config), [format!("{name}=\"{value}\" {told}")]);
+    }
+}
+
+fn chosen(signal: &crate::config::SignalConfig) -> String {
+    use crate::config::ExporterConfig;
+    let name = |exporter: &ExporterConfig| match exporter {
+        ExporterConfig::Otlp(_) => "otlp",
+        ExporterConfig::Console => "console",
+        ExporterConfig::OtlpStdout => "otlp/stdout",
+        ExporterConfig::Prometheus => "prometheus",
+    };
+    let names: Vec<_> = signal.exporters.iter().map(name).collect();
+    names.join(" ")
 }
 
 #[test]
