@@ -67,6 +67,7 @@ mod filter;
 mod guard;
 mod install;
 mod life;
+mod limits;
 mod metrics;
 mod pipeline;
 mod providers;

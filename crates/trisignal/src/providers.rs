@@ -127,7 +127,7 @@ fn tracer_provider(
     let inner = sampler.unwrap_or_else(|| Arc::new(configured_sampler(config.sampler)));
     let mut builder = SdkTracerProvider::builder()
         .with_resource(config.resource.clone())
-        .with_span_limits(config.span_limits)
+        .with_span_limits(config.limits.for_sdk())
         .with_sampler(GuardedSampler {
             inner,
             guard: guard.clone(),

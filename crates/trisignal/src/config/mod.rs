@@ -7,6 +7,7 @@
 mod endpoint;
 mod environment;
 mod exporters;
+mod limits;
 mod members;
 mod otlp;
 mod parse;
@@ -27,10 +28,10 @@ use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::Temporality;
-use opentelemetry_sdk::trace::SpanLimits;
 use trisignal_instrumentation::propagation::Format;
 
 use crate::console::ConsoleFormat;
+use crate::limits::Limits;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub(crate) use resolve::resolve;
@@ -54,7 +55,8 @@ pub(crate) struct Config {
     /// What is exported, in the syntax of `EnvFilter`; known to parse.
     pub traces_filter: String,
     pub sampler: SamplerConfig,
-    pub span_limits: SpanLimits,
+    /// What is kept of an item.
+    pub limits: Limits,
     pub span_batch: BatchConfig,
     pub log_batch: BatchConfig,
     /// At least 1 ms.

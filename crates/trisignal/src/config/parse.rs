@@ -124,6 +124,11 @@ pub(super) fn limit(text: &str, problems: &mut Problems) -> Option<u32> {
     }
 }
 
+/// As [`limit`], of a length.
+pub(super) fn length(text: &str, problems: &mut Problems) -> Option<usize> {
+    limit(text, problems).and_then(|length| usize::try_from(length).ok())
+}
+
 pub(super) fn ratio(text: &str, problems: &mut Problems) -> Option<f64> {
     match text.parse::<f64>() {
         Ok(ratio) if (0.0..=1.0).contains(&ratio) => Some(ratio),

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use opentelemetry_sdk::trace::SpanLimits;
-
 use crate::resource::{self, Layers};
 
 use super::parse::{delay, filter_directives};
@@ -60,7 +58,7 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
             reader,
         ),
         sampler: sampler(settings, reader),
-        span_limits: span_limits(reader),
+        limits: super::limits::limits(reader),
         span_batch: span_batch(settings, reader),
         log_batch: log_batch(settings, reader),
         metric_interval: reader.pick(
@@ -192,34 +190,6 @@ fn sampler(settings: &Settings, reader: &mut Reader<'_>) -> SamplerConfig {
     }
     reader.note("traces.sampler", show::sampler(&sampler), origin);
     sampler
-}
-
-fn span_limits(reader: &mut Reader<'_>) -> SpanLimits {
-    let for_all = reader.read(&table::ATTRIBUTE_COUNT_LIMIT);
-    let (attributes, origin) = reader
-        .read(&table::SPAN_ATTRIBUTE_COUNT_LIMIT)
-        .or(for_all)
-        .unwrap_or_else(|| {
-            (
-                SpanLimits::default().max_attributes_per_span,
-                Origin::Default,
-            )
-        });
-    reader.note("traces.attributes_per_span", attributes.to_string(), origin);
-    let mut limit = |key, variable| reader.pick(key, None, variable, show::display);
-    SpanLimits {
-        max_attributes_per_span: attributes,
-        max_events_per_span: limit("traces.events_per_span", &table::SPAN_EVENT_COUNT_LIMIT),
-        max_links_per_span: limit("traces.links_per_span", &table::SPAN_LINK_COUNT_LIMIT),
-        max_attributes_per_event: limit(
-            "traces.attributes_per_event",
-            &table::EVENT_ATTRIBUTE_COUNT_LIMIT,
-        ),
-        max_attributes_per_link: limit(
-            "traces.attributes_per_link",
-            &table::LINK_ATTRIBUTE_COUNT_LIMIT,
-        ),
-    }
 }
 
 fn span_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {

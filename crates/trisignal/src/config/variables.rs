@@ -126,9 +126,13 @@ variables! {
     BLRP_MAX_EXPORT_BATCH_SIZE: usize = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "number of records, not 0", "512",
         parse::count, Plain, "Most log records encoded together; not more than the queue holds. A request carries as many of these batches as fit in 1 MiB.";
 
+    ATTRIBUTE_VALUE_LENGTH_LIMIT: usize = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "number of characters", "", parse::length, Plain,
+        "Characters kept of a text in an attribute of a span, its events and links, or a log record, where the limit of the item itself does not say otherwise.";
     ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
-        "Attributes kept on a span, where OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT does not say otherwise.";
-    SPAN_ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
+        "Attributes kept on a span or a log record, where the limit of the item itself does not say otherwise.";
+    SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: usize = "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "number of characters", "",
+        parse::length, Plain, "Characters kept of a text in an attribute of a span, its events and its links.";
+    SPAN_ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "number", "", parse::limit, Plain,
         "Attributes kept on a span.";
     SPAN_EVENT_COUNT_LIMIT: u32 = "OTEL_SPAN_EVENT_COUNT_LIMIT", "number", "128", parse::limit, Plain,
         "Events kept on a span.";
@@ -138,6 +142,10 @@ variables! {
         "Attributes kept on an event of a span.";
     LINK_ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "number", "128", parse::limit, Plain,
         "Attributes kept on a link of a span.";
+    LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT: usize = "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "number of characters", "",
+        parse::length, Plain, "Characters kept of a text in an attribute of a log record.";
+    LOGRECORD_ATTRIBUTE_COUNT_LIMIT: u32 = "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "number", "", parse::limit, Plain,
+        "Attributes kept on a log record.";
 
     METRIC_EXPORT_INTERVAL: Duration = "OTEL_METRIC_EXPORT_INTERVAL", "milliseconds, not 0", "60000",
         parse::interval, Plain, "Time between two collections of metrics.";

@@ -36,6 +36,7 @@ use self::worker::Queues;
 use crate::config::{Config, RetryConfig};
 use crate::diagnostics::Diagnostics;
 use crate::error::Error;
+use crate::limits::Limits;
 
 /// What all parts of a pipeline share.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Queues,
     pub(crate) outbox: Outbox,
     pub(crate) diagnostics: Diagnostics,
+    /// What is kept of an item.
+    pub(crate) limits: Limits,
     retry: RetryConfig,
     max_age: Duration,
     /// How the lanes of the sender are to behave.
@@ -98,6 +101,7 @@ impl Pipeline {
             queues,
             outbox: Outbox::new(config.outbox.as_usize()),
             diagnostics: Diagnostics::default(),
+            limits: config.limits,
             retry: config.retry,
             max_age: config.max_age,
             phase: watch::Sender::new(Phase::Running),

@@ -21,6 +21,7 @@ use super::queue::Queue;
 use super::signal::Signal;
 use super::{Shared, split};
 use crate::error::{Error, ErrorKind};
+use crate::limits::cut_span;
 
 /// The longest sleep of the encoder; a batch that is due earlier ends it earlier.
 const IDLE: Duration = Duration::from_secs(60);
@@ -193,9 +194,13 @@ impl Worker {
 
     fn drain(&self, force: bool) {
         let queues = &self.shared.queues;
-        while let Some(spans) = queues.spans.take_batch(force) {
+        let length = self.shared.limits.spans.attribute_value_length;
+        while let Some(mut spans) = queues.spans.take_batch(force) {
             let items = spans.len() as u64;
-            self.process(Signal::Traces, items, || self.spans.encode(spans));
+            self.process(Signal::Traces, items, || {
+                spans.iter_mut().for_each(|span| cut_span(span, length));
+                self.spans.encode(spans)
+            });
         }
         while let Some(logs) = queues.logs.take_batch(force) {
             let items = logs.len() as u64;

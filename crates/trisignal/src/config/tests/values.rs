@@ -81,22 +81,25 @@ fn numbers() {
     }
     let limits: &[(&str, Look)] = &[
         ("OTEL_ATTRIBUTE_COUNT_LIMIT", |config| {
-            config.span_limits.max_attributes_per_span.to_string()
+            config.limits.spans.attribute_count.to_string()
         }),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", |config| {
-            config.span_limits.max_attributes_per_span.to_string()
+            config.limits.spans.attribute_count.to_string()
         }),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", |config| {
-            config.span_limits.max_events_per_span.to_string()
+            config.limits.events.events_per_span.to_string()
         }),
         ("OTEL_SPAN_LINK_COUNT_LIMIT", |config| {
-            config.span_limits.max_links_per_span.to_string()
+            config.limits.events.links_per_span.to_string()
         }),
         ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", |config| {
-            config.span_limits.max_attributes_per_event.to_string()
+            config.limits.events.attributes_per_event.to_string()
         }),
         ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", |config| {
-            config.span_limits.max_attributes_per_link.to_string()
+            config.limits.events.attributes_per_link.to_string()
+        }),
+        ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", |config| {
+            config.limits.logs.attribute_count.to_string()
         }),
     ];
     for (name, look) in limits {
@@ -108,6 +111,27 @@ fn numbers() {
         ];
         check(name, *look, &good, NOT_NUMBERS);
     }
+    let lengths: &[(&str, Look)] = &[
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", |config| {
+            let [spans, logs] = [config.limits.spans, config.limits.logs];
+            assert_eq!(spans.attribute_value_length, logs.attribute_value_length);
+            length(spans)
+        }),
+        ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", |config| {
+            length(config.limits.spans)
+        }),
+        ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", |config| {
+            length(config.limits.logs)
+        }),
+    ];
+    for (name, look) in lengths {
+        let good = [("0", "Some(0)"), ("64", "Some(64)")];
+        check(name, *look, &good, NOT_NUMBERS);
+    }
+}
+
+fn length(limits: crate::limits::ItemLimits) -> String {
+    format!("{:?}", limits.attribute_value_length)
 }
 
 #[test]
@@ -458,7 +482,7 @@ fn defaults() {
     );
     assert!(config.baggage_attributes.is_empty());
     assert_eq!(config.console.format, ConsoleFormat::Auto);
-    assert_eq!(config.span_limits.max_events_per_span, 128);
+    assert_eq!(config.limits.events.events_per_span, 128);
     let filters = [
         &config.console.filter,
         &config.logs_filter,
