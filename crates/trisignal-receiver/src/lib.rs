@@ -1,7 +1,7 @@
 //! An OTLP receiver in the process, for tests and demos.
 //!
 //! A [`Receiver`] is a whole backend on two free loopback ports: OTLP over gRPC on one, over HTTP with protobuf or
-//! JSON on the other, gzip included. It runs on a thread and a runtime of its own, so that it serves a test on any
+//! JSON on the other, gzip and zstd included. It runs on a thread and a runtime of its own, so that it serves a test on any
 //! async runtime, or on none, and many of them side by side. It shares no code with an exporter: neither
 //! tonic nor `trisignal` is in it.
 //!

@@ -135,14 +135,17 @@ async fn a_span_arrives_whole_by_every_protocol() {
         (Protocol::HttpProtobuf, PROTOBUF, &protobuf),
         (Protocol::HttpJson, JSON, &json),
     ] {
-        for compressed in [false, true] {
+        for (encoding, body) in [
+            ("identity", plain.clone()),
+            ("gzip", gzip(plain)),
+            ("zstd", zstd(plain)),
+        ] {
             let receiver = Receiver::start().await.unwrap();
-            let mut headers = vec![("content-type", content_type), ("x-token", "t")];
-            let mut body = plain.clone();
-            if compressed {
-                headers.push(("content-encoding", "gzip"));
-                body = gzip(&body);
-            }
+            let headers = [
+                ("content-type", content_type),
+                ("x-token", "t"),
+                ("content-encoding", encoding),
+            ];
             let url = format!("{}/v1/traces", receiver.http_endpoint());
             let sent = body.len();
             let answer = send(&http_client(), "POST", &url, &headers, body)

@@ -66,6 +66,13 @@ async fn what_http_does_not_understand_is_answered_honestly() {
         (
             "POST",
             "/v1/traces",
+            vec![type_(PROTOBUF), ("content-encoding", "zstd")],
+            good.clone(),
+            400,
+        ),
+        (
+            "POST",
+            "/v1/traces",
             vec![type_(PROTOBUF)],
             gzip(&good),
             400,
@@ -142,6 +149,7 @@ async fn bodies_are_bounded_before_and_after_decompression() {
         (vec![0; 10_001], "identity"),
         (bomb, "gzip"),
         (bomb_of_bombs, "gzip"),
+        (zstd(&vec![0; 50_000_000]), "zstd"),
     ] {
         let headers = [("content-type", JSON), ("content-encoding", encoding)];
         let answer = send(&http_client(), "POST", &url, &headers, body)
@@ -196,7 +204,7 @@ async fn what_grpc_does_not_understand_is_answered_honestly() {
         ("/a.B/C", vec![grpc], whole.clone(), 200, Some("12")),
         (
             export,
-            vec![grpc, ("grpc-encoding", "zstd")],
+            vec![grpc, ("grpc-encoding", "br")],
             whole.clone(),
             200,
             Some("12"),

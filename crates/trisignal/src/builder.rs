@@ -150,7 +150,7 @@ impl Builder {
         self
     }
 
-    /// How requests are compressed. Default [`Compression::None`].
+    /// How requests are compressed. Default [`Compression::Auto`].
     pub fn compression(mut self, compression: Compression) -> Self {
         self.settings.compression = Some(compression);
         self

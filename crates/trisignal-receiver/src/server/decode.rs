@@ -15,6 +15,7 @@ use crate::request::Protocol;
 pub(super) enum Encoding {
     Identity,
     Gzip,
+    Zstd,
 }
 
 /// Why the receiver itself refuses a request, whatever the script says.
@@ -64,24 +65,33 @@ pub(super) fn unframe(body: &Bytes) -> Result<(bool, Bytes), Refusal> {
 
 /// Decompresses, but never to more than `limit` bytes.
 pub(super) fn decompress(body: Bytes, encoding: Encoding, limit: usize) -> Result<Bytes, Refusal> {
-    if encoding == Encoding::Identity {
-        return if body.len() > limit {
-            Err(Refusal::too_large(limit))
-        } else {
-            Ok(body)
-        };
+    match encoding {
+        Encoding::Identity if body.len() > limit => Err(Refusal::too_large(limit)),
+        Encoding::Identity => Ok(body),
+        Encoding::Gzip => read_within(MultiGzDecoder::new(&body[..]), "gzip", limit),
+        Encoding::Zstd => match zstd::stream::read::Decoder::with_buffer(&body[..]) {
+            Ok(decoder) => read_within(decoder, "zstd", limit),
+            Err(error) => Err(broken("zstd", &error)),
+        },
     }
+}
+
+fn read_within(decoder: impl Read, name: &str, limit: usize) -> Result<Bytes, Refusal> {
     let mut plain = Vec::new();
     // One byte more than allowed tells "exactly full" from "too large".
-    let read = MultiGzDecoder::new(&body[..])
+    let read = decoder
         .take((limit as u64).saturating_add(1))
         .read_to_end(&mut plain);
-    read.map_err(|error| Refusal::new(400, format!("the gzip body is broken: {error}")))?;
+    read.map_err(|error| broken(name, &error))?;
     if plain.len() > limit {
         Err(Refusal::too_large(limit))
     } else {
         Ok(plain.into())
     }
+}
+
+fn broken(name: &str, error: &std::io::Error) -> Refusal {
+    Refusal::new(400, format!("the {name} body is broken: {error}"))
 }
 
 /// Decodes an export request.

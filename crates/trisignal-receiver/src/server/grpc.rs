@@ -90,9 +90,10 @@ fn encoding_of(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     match headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity") => Ok(Encoding::Identity),
         Some(b"gzip") => Ok(Encoding::Gzip),
+        Some(b"zstd") => Ok(Encoding::Zstd),
         Some(_) => Err(Refusal {
             code: Code::Grpc(12),
-            message: "only identity and gzip are understood as grpc-encoding".to_owned(),
+            message: "only identity, gzip and zstd are understood as grpc-encoding".to_owned(),
         }),
     }
 }
@@ -143,7 +144,7 @@ fn response(body: ReplyBody) -> Response<ReplyBody> {
     );
     headers.insert(
         GRPC_ACCEPT_ENCODING,
-        HeaderValue::from_static("identity,gzip"),
+        HeaderValue::from_static("identity,gzip,zstd"),
     );
     response
 }

@@ -100,9 +100,10 @@ fn check(
     match encoding.map(<[u8]>::to_ascii_lowercase).as_deref() {
         None | Some(b"" | b"identity") => Ok((signal, Encoding::Identity)),
         Some(b"gzip" | b"x-gzip") => Ok((signal, Encoding::Gzip)),
+        Some(b"zstd") => Ok((signal, Encoding::Zstd)),
         Some(_) => Err(Refusal::new(
             415,
-            "only gzip is understood as content-encoding",
+            "only gzip and zstd are understood as content-encoding",
         )),
     }
 }
@@ -173,9 +174,9 @@ fn render(verdict: Verdict, protocol: Protocol, signal: Option<Signal>) -> Respo
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
-    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    }
+    // RFC 7694: what may come next, whatever came of this one.
+    let encodings = HeaderValue::from_static("gzip, zstd");
+    headers.insert(header::ACCEPT_ENCODING, encodings);
     if let Some(Ok(value)) = retry_after.map(|value| HeaderValue::from_bytes(value.as_bytes())) {
         headers.insert(header::RETRY_AFTER, value);
     }

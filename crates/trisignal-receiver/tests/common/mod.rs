@@ -139,6 +139,10 @@ pub fn logs(service: &str, log_records: Vec<LogRecord>) -> ExportLogsServiceRequ
     }
 }
 
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(bytes, 1).unwrap()
+}
+
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     std::io::Write::write_all(&mut encoder, bytes).unwrap();

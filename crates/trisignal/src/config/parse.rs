@@ -172,7 +172,9 @@ pub(super) fn protocol(text: &str, problems: &mut Problems) -> Option<Protocol> 
 
 pub(super) fn compression(text: &str, problems: &mut Problems) -> Option<Compression> {
     match text.to_ascii_lowercase().as_str() {
+        "auto" => Some(Compression::Auto),
         "none" => Some(Compression::None),
+        "zstd" => Some(Compression::Zstd),
         "gzip" => Some(Compression::Gzip),
         _ => problems.reject("is not a known compression"),
     }

@@ -26,18 +26,26 @@ impl fmt::Display for Protocol {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Bodies are sent as they are. The default.
+    /// Nothing towards a backend on this machine; gzip towards any other, until it says in an answer that it takes zstd.
+    /// The default.
     #[default]
+    Auto,
+    /// Bodies are sent as they are.
     None,
-    /// Bodies are compressed with gzip.
+    /// Bodies are compressed with gzip, at its fastest level.
     Gzip,
+    /// Bodies are compressed with zstd at level 1, which costs half of what gzip does and is smaller. Not in the OTLP
+    /// specification; the Collector takes it.
+    Zstd,
 }
 
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Auto => "auto",
             Self::None => "none",
             Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
         })
     }
 }

@@ -166,8 +166,8 @@ variables! {
         "The private key of the client certificate.";
     HEADERS: http::HeaderMap = "OTEL_EXPORTER_OTLP_HEADERS" per signal, "k=v,k=v, percent-encoded", "", members::headers,
         Secret, "Sent with each request. Values are never shown.";
-    COMPRESSION: Compression = "OTEL_EXPORTER_OTLP_COMPRESSION" per signal, "none or gzip", "none",
-        parse::compression, Plain, "How bodies are compressed.";
+    COMPRESSION: Compression = "OTEL_EXPORTER_OTLP_COMPRESSION" per signal, "auto, none, gzip or zstd", "auto",
+        parse::compression, Plain, "How bodies are compressed; `auto` is none on the loopback and else gzip, or zstd where an answer says that it is taken.";
     TIMEOUT: Option<Duration> = "OTEL_EXPORTER_OTLP_TIMEOUT" per signal, "milliseconds, 0 is no limit", "10000",
         parse::timeout, Plain, "Time for one attempt.";
     PROTOCOL: Protocol = "OTEL_EXPORTER_OTLP_PROTOCOL" per signal, "grpc or http/protobuf", "http/protobuf",

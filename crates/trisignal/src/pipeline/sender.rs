@@ -20,7 +20,7 @@ use super::signal::Signal;
 use super::{Phase, Shared};
 use crate::config::{Config, OtlpConfig};
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Answer, Failure, FailureKind, Transport};
+use crate::transport::{Answer, Connections, Failure, FailureKind, Transport};
 
 /// How long a lane that drains goes on trying to reach a backend that refuses connections. Shorter than a second,
 /// so that a service whose backend is down still ends in a second.
@@ -112,16 +112,21 @@ impl Lane {
         let targets = targets
             .into_iter()
             .filter_map(|(signal, target)| Some((signal, target.otlp()?)));
+        let mut connections = Connections::default();
         targets
-            .map(|(signal, target)| Self::new(signal, target))
+            .map(|(signal, target)| Self::new(signal, target, &mut connections))
             .collect()
     }
 
-    fn new(signal: Signal, target: &OtlpConfig) -> Result<Self, Error> {
+    fn new(
+        signal: Signal,
+        target: &OtlpConfig,
+        connections: &mut Connections,
+    ) -> Result<Self, Error> {
         let endpoint = target.endpoint_for_people();
         Ok(Self {
             signal,
-            transport: Transport::new(signal, target)?,
+            transport: Transport::new(signal, target, connections)?,
             endpoint,
         })
     }

@@ -1,11 +1,16 @@
 //! Carries one encoded request to one backend, and says what its answer means.
 //!
-//! Both protocols use the same hyper client and the same TLS. A transport keeps its connection alive between
-//! requests, opens it at the first one, and never retries by itself: that is the sender's.
+//! Both protocols use the same hyper client and the same TLS. Signals that go to the same place share one [`Connections`],
+//! for gRPC one HTTP/2 connection. It opens at the first request and stays open between requests. A transport never
+//! retries by itself: that is the sender's.
 
+mod compress;
+mod connections;
 mod grpc;
 mod http;
 mod tls;
+
+pub(crate) use self::connections::Connections;
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -88,20 +93,26 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// Prepares the connection; it opens at the first request.
+    /// Prepares the way of `signal`, over a connection of `connections`; it opens at the first request.
     ///
     /// # Errors
     ///
     /// When a file of the TLS configuration can't be read or used.
-    pub(crate) fn new(signal: Signal, config: &OtlpConfig) -> Result<Self, Error> {
-        let connector = tls::connector(config)?;
+    pub(crate) fn new(
+        signal: Signal,
+        config: &OtlpConfig,
+        connections: &mut Connections,
+    ) -> Result<Self, Error> {
         Ok(match config.protocol {
             Protocol::Grpc => Self::Grpc(Box::new(grpc::GrpcTransport::new(
-                signal, config, connector,
-            )?)),
-            Protocol::HttpProtobuf => {
-                Self::Http(Box::new(http::HttpTransport::new(config, connector)))
-            }
+                signal,
+                config,
+                connections.grpc(config)?,
+            ))),
+            Protocol::HttpProtobuf => Self::Http(Box::new(http::HttpTransport::new(
+                config,
+                connections.http(config)?,
+            ))),
         })
     }
 

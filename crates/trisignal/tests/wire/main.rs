@@ -7,6 +7,7 @@
 mod bounds;
 mod certificates;
 mod common;
+mod compression;
 mod life;
 mod outages;
 mod panics;
