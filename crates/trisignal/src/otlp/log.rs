@@ -1,0 +1,129 @@
+//! The parts of an OTLP `LogRecord`. A record is a [`Message`](super::wire::Message) in its scope, begun and ended by
+//! whoever writes the parts.
+
+use opentelemetry::trace::{SpanId, TraceId};
+
+use super::{value, wire};
+
+/// Fields of `LogRecord`.
+pub(crate) const ATTRIBUTES: u32 = 6;
+pub(crate) const BODY: u32 = 5;
+const TIME: u32 = 1;
+const SEVERITY: u32 = 2;
+const SEVERITY_TEXT: u32 = 3;
+const DROPPED_ATTRIBUTES: u32 = 7;
+const FLAGS: u32 = 8;
+const TRACE_ID: u32 = 9;
+const SPAN_ID: u32 = 10;
+const OBSERVED_TIME: u32 = 11;
+const EVENT_NAME: u32 = 12;
+
+/// What of a record is not a list; what is not there is 0, empty or invalid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    /// Nanoseconds since the epoch.
+    pub(crate) time: u64,
+    pub(crate) observed: u64,
+    /// 1 to 24.
+    pub(crate) severity: u8,
+    pub(crate) severity_text: &'a str,
+    pub(crate) event_name: &'a str,
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    /// Those of the W3C.
+    pub(crate) flags: u8,
+    pub(crate) dropped_attributes: u32,
+}
+
+impl Head<'_> {
+    /// Appends these fields to a record.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        wire::fixed64(out, TIME, self.time);
+        wire::fixed64(out, OBSERVED_TIME, self.observed);
+        wire::uint(out, SEVERITY, u64::from(self.severity));
+        wire::bytes(out, SEVERITY_TEXT, self.severity_text.as_bytes());
+        wire::bytes(out, EVENT_NAME, self.event_name.as_bytes());
+        if self.trace_id != TraceId::INVALID {
+            wire::bytes(out, TRACE_ID, &self.trace_id.to_bytes());
+        }
+        if self.span_id != SpanId::INVALID {
+            wire::bytes(out, SPAN_ID, &self.span_id.to_bytes());
+        }
+        wire::fixed32(out, FLAGS, u32::from(self.flags));
+        wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
+    }
+}
+
+/// Appends a body that is a text.
+#[inline]
+pub(crate) fn body(out: &mut Vec<u8>, text: &str) {
+    value::text_value(out, BODY, text);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use opentelemetry_proto::tonic::common::v1::any_value;
+    use opentelemetry_proto::tonic::logs::v1 as proto;
+    use prost::Message as _;
+
+    use super::super::value::{Value, attribute};
+    use super::*;
+
+    #[test]
+    fn a_record_is_decoded() {
+        let head = Head {
+            time: 1,
+            observed: 2,
+            severity: 17,
+            severity_text: "ERROR",
+            event_name: "order.placed",
+            trace_id: TraceId::from_bytes([1; 16]),
+            span_id: SpanId::from_bytes([2; 8]),
+            flags: 3,
+            dropped_attributes: 4,
+        };
+        let mut out = Vec::new();
+        head.write(&mut out);
+        body(&mut out, "placed");
+        attribute(&mut out, ATTRIBUTES, "n", Value::I64(5));
+        let mut record = proto::LogRecord::decode(&out[..]).unwrap();
+        let body = record.body.take().unwrap().value.unwrap();
+        assert_eq!(body, any_value::Value::StringValue("placed".into()));
+        assert_eq!(record.attributes.len(), 1);
+        record.attributes.clear();
+        let expected = proto::LogRecord {
+            time_unix_nano: 1,
+            observed_time_unix_nano: 2,
+            severity_number: 17,
+            severity_text: "ERROR".into(),
+            event_name: "order.placed".into(),
+            trace_id: vec![1; 16],
+            span_id: vec![2; 8],
+            flags: 3,
+            dropped_attributes_count: 4,
+            ..proto::LogRecord::default()
+        };
+        assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn outside_of_a_trace_there_are_no_ids() {
+        let head = Head {
+            time: 0,
+            observed: 0,
+            severity: 0,
+            severity_text: "",
+            event_name: "",
+            trace_id: TraceId::INVALID,
+            span_id: SpanId::INVALID,
+            flags: 0,
+            dropped_attributes: 0,
+        };
+        let mut out = Vec::new();
+        head.write(&mut out);
+        assert!(out.is_empty());
+    }
+}
