@@ -22,6 +22,7 @@ use crate::install;
 use crate::pipeline::Pipeline;
 use crate::pipeline::signal::Signal;
 use crate::providers::{Hooks, Providers};
+use crate::redact::Redaction;
 use crate::telemetry::Telemetry;
 
 /// A layer of the user on the subscriber that [`Builder::install`] makes.
@@ -235,6 +236,33 @@ impl Builder {
         // The correlation ID is shown anyway, once it is checked.
         let keys = keys.into_iter().filter(|key| *key != BAGGAGE_KEY);
         add_new(&mut self.settings.baggage_attributes, keys);
+        self
+    }
+
+    /// Which secrets are hidden in console lines, log records and spans, instead of `OTEL_RUST_REDACTION` and its like.
+    /// Default [`Redaction::default`].
+    pub fn redaction(mut self, redaction: Redaction) -> Self {
+        self.settings.redaction = Some(redaction);
+        self
+    }
+
+    /// A rule of your own for texts in console lines, log records and spans. It is given the key and the value, for
+    /// messages, names of spans and descriptions of statuses with the key `""`, and what it answers is shown as it is;
+    /// where it answers `None`, what else is hidden is hidden as ever. Where it panics the value is hidden, and it is counted
+    /// ([`Health::callback_panics`](crate::Health::callback_panics)).
+    ///
+    /// It is called for every text on the thread that logs: make it quick.
+    ///
+    /// ```
+    /// let builder = trisignal::builder("checkout")
+    ///     .redact_with(|key, value| key.ends_with("iban").then(|| format!("{} characters", value.len())));
+    /// # let _ = builder;
+    /// ```
+    pub fn redact_with(
+        mut self,
+        rule: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.own_redaction = Some(Arc::new(rule));
         self
     }
 

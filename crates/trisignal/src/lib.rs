@@ -76,6 +76,7 @@ mod metrics;
 mod otlp;
 mod pipeline;
 mod providers;
+mod redact;
 mod report;
 mod resource;
 mod shutdown_signal;
@@ -95,6 +96,7 @@ pub use self::error::{Error, ErrorKind};
 pub use self::metrics::{Counter, Gauge, Histogram, UpDownCounter};
 pub use self::pipeline::ledger::{DropReason, Dropped, SignalAccount};
 pub use self::pipeline::signal::Signal;
+pub use self::redact::Redaction;
 pub use self::report::{FlushReport, Health, Report, ShutdownReport};
 pub use self::telemetry::Telemetry;
 

@@ -144,6 +144,7 @@ fn tracer_provider(
     builder
         .with_span_processor(PipelineSpanProcessor {
             shared: Arc::clone(shared),
+            redactor: config.redaction.clone(),
         })
         .build()
 }

@@ -87,7 +87,7 @@ pub struct Health {
     pub outbox_bytes: u64,
     /// How often the encoder thread died and was started again.
     pub encoder_restarts: u64,
-    /// How often a sampler, processor or observable instrument of the user panicked.
+    /// How often a sampler, processor, observable instrument or rule of redaction of the user panicked.
     pub callback_panics: u64,
     /// Lines that the console could not write.
     pub console_errors: u64,

@@ -155,7 +155,8 @@ impl Telemetry {
             logs,
             outbox_bytes: shared.map_or(0, |shared| shared.outbox.bytes() as u64),
             encoder_restarts: shared.map_or(0, |shared| shared.ledger.encoder_restarts()),
-            callback_panics: shared.map_or(0, |shared| shared.ledger.callback_panics()),
+            callback_panics: shared.map_or(0, |shared| shared.ledger.callback_panics())
+                + self.inner.config.redaction.panics(),
             console_errors: self.inner.console_writer.errors(),
             lost_events: lost_events(),
         }
@@ -213,6 +214,7 @@ impl Telemetry {
             logger,
             span_filter,
             baggage: config.baggage_attributes.clone(),
+            redactor: config.redaction.clone(),
         };
         let spans = tracer.map(|tracer| span_layer(tracer, parsed(&config.traces_filter)));
         // Spans first: the layer of events looks for the context that the span layer makes.

@@ -39,6 +39,7 @@ use super::events::{
 use crate::{
     console::{Console, ConsoleOptions, Line},
     filter::{EventFilters, Filter, Union},
+    redact::Redactor,
 };
 
 /// Where events go, and which.
@@ -52,6 +53,8 @@ pub(crate) struct EventOptions {
     pub(crate) span_filter: Option<Filter>,
     /// Keys of the baggage members that events show as fields.
     pub(crate) baggage: Vec<&'static str>,
+    /// What hides secrets in all of it.
+    pub(crate) redactor: Redactor,
 }
 
 /// The layer for `options`, inside its filter.
@@ -80,6 +83,7 @@ where
         console,
         logger,
         baggage: options.baggage,
+        redactor: options.redactor,
         filters: Arc::clone(&filters),
         dispatch: OnceLock::new(),
     };
@@ -98,6 +102,7 @@ struct EventLayer {
     console: Option<Console>,
     logger: Option<SdkLogger>,
     baggage: Vec<&'static str>,
+    redactor: Redactor,
     filters: Arc<EventFilters>,
     /// Weak, because the dispatch owns this layer.
     dispatch: OnceLock<WeakDispatch>,
@@ -129,6 +134,7 @@ where
         contain(|| {
             let mut fields = Fields::default();
             attrs.record(&mut Capture::span(&mut fields));
+            fields.redact(&self.redactor);
             if let Some(span) = cx.span(id).filter(|_| !fields.is_empty()) {
                 span.extensions_mut().replace(SpanFields(fields));
             }
@@ -139,6 +145,7 @@ where
         contain(|| {
             with_scratch(|scratch| {
                 values.record(&mut Capture::span(&mut scratch.fields));
+                scratch.fields.redact(&self.redactor);
                 if let Some(span) = cx.span(id).filter(|_| !scratch.fields.is_empty()) {
                     let mut extensions = span.extensions_mut();
                     if let Some(SpanFields(fields)) = extensions.get_mut() {
@@ -209,12 +216,17 @@ impl EventLayer {
             &mut scratch.text,
             event.is_log(),
         ));
-        // From the innermost span outwards, so that inner fields win.
+        scratch.text.redact(&self.redactor);
+        scratch.fields.redact(&self.redactor);
+        // From the innermost span outwards, so that inner fields win; theirs are redacted already.
         for span in cx.event_scope(event).into_iter().flatten() {
             inherit(&mut scratch.fields, &span);
         }
         let home = Home::of(event, cx, self.dispatch.get());
-        home.show_baggage(&self.baggage, &mut scratch.fields);
+        if !self.baggage.is_empty() {
+            home.show_baggage(&self.baggage, &mut scratch.fields);
+            scratch.fields.redact(&self.redactor);
+        }
         let (trace, correlation) = home.read();
         let correlation = correlation.as_ref().map(CorrelationId::as_str);
 

@@ -13,6 +13,7 @@ mod otlp;
 mod parse;
 mod reader;
 mod redact;
+mod redaction;
 mod resolve;
 mod settings;
 mod show;
@@ -32,6 +33,7 @@ use trisignal_instrumentation::propagation::Format;
 
 use crate::console::ConsoleFormat;
 use crate::limits::Limits;
+use crate::redact::Redactor;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub(crate) use resolve::resolve;
@@ -66,6 +68,8 @@ pub(crate) struct Config {
     pub propagators: Vec<Format>,
     /// Keys of the baggage members that spans and logs show; each at most once, and never the correlation ID's.
     pub baggage_attributes: Vec<&'static str>,
+    /// What hides secrets, with the user's own rule.
+    pub redaction: Redactor,
     pub outbox: ByteSize,
     /// Data older than this is dropped, and counted.
     pub max_age: Duration,

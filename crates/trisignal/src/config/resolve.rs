@@ -6,6 +6,7 @@ use crate::resource::{self, Layers};
 
 use super::parse::{delay, filter_directives};
 use super::reader::Reader;
+use super::redaction::redactor;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
@@ -80,6 +81,7 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
             show::propagators,
         ),
         baggage_attributes: baggage_attributes(settings, reader),
+        redaction: redactor(settings, reader),
         outbox: constant("outbox", settings.outbox, OUTBOX, show::display, reader),
         max_age: constant(
             "max_age",

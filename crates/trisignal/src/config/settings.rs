@@ -8,6 +8,8 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use trisignal_instrumentation::propagation::Format;
 
+use crate::redact::{OwnRule, Redaction};
+
 use super::parse::filter_directives;
 use super::redact::endpoint_for_people;
 use super::{ByteSize, Compression, ConfigError, ConsoleFormat, Exporter, Protocol};
@@ -44,6 +46,9 @@ pub(crate) struct Settings {
     pub propagators: Option<Vec<Format>>,
     /// Keys of baggage members to show on spans and logs, each once.
     pub baggage_attributes: Vec<&'static str>,
+    pub redaction: Option<Redaction>,
+    /// The user's own rule, which works beside `redaction`.
+    pub own_redaction: Option<OwnRule>,
     /// For spans and logs.
     pub schedule_delay: Option<Duration>,
     /// Per queue.
@@ -162,6 +167,8 @@ impl fmt::Debug for Settings {
             .field("traces_filter", &self.traces_filter)
             .field("propagators", &self.propagators)
             .field("baggage_attributes", &self.baggage_attributes)
+            .field("redaction", &self.redaction)
+            .field("own_redaction", &self.own_redaction.is_some())
             .field("metric_interval", &self.metric_interval)
             .field("schedule_delay", &self.schedule_delay)
             .field("queue_items", &self.queue_items)

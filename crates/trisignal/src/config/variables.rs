@@ -6,9 +6,12 @@ use std::time::Duration;
 use opentelemetry_sdk::metrics::Temporality;
 use trisignal_instrumentation::propagation::Format;
 
+use crate::redact::Redaction;
+
 use super::exporters;
 use super::members;
 use super::parse::{self, Problems};
+use super::redaction;
 use super::{Compression, ConsoleFormat, Exporter, Protocol, SamplerConfig};
 
 /// One variable whose value is a `T`.
@@ -185,6 +188,13 @@ variables! {
         "Which spans are recorded and exported.";
     CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json or off", "auto", parse::console, Plain,
         "The form of the console: `auto` is pretty on a terminal and JSON lines elsewhere.";
+    REDACTION: Redaction = "OTEL_RUST_REDACTION", "list of keys, tokens, urls, card_numbers, emails; on; off", "on", redaction::kinds, Plain,
+        "Which secrets are hidden in console lines, log records and spans. `on` is keys, tokens and urls; `on,emails` is one more.";
+    REDACTION_KEYS: Vec<String> = "OTEL_RUST_REDACTION_KEYS", "list of words", "", redaction::names, Plain,
+        "Values of keys that end in one of these words are hidden as well, whatever their case and separators.";
+    REDACTION_QUERY_PARAMETERS: Vec<String> = "OTEL_RUST_REDACTION_QUERY_PARAMETERS", "list of names",
+        "X-Amz-Signature,X-Amz-Credential,X-Amz-Security-Token,sig,X-Goog-Signature", redaction::names, Plain,
+        "The query parameters whose values are hidden, in place of those of the conventions. Their case counts.";
     NO_COLOR: String = "NO_COLOR", "any text", "", parse::text, Plain,
         "Where set to anything, the console has no colours.";
 }

@@ -11,6 +11,7 @@ pub(crate) mod ledger;
 mod outbox;
 pub(crate) mod processors;
 mod queue;
+mod redaction;
 pub(crate) mod retry;
 mod sender;
 pub(crate) mod signal;

@@ -20,9 +20,11 @@ use super::batch::Batch;
 use super::encode::MetricEncoder;
 use super::ledger::DropReason;
 use super::queue::Pushed;
+use super::redaction::redact_span;
 use super::signal::Signal;
 use super::{Shared, size};
 use crate::metrics::count::data_points;
+use crate::redact::Redactor;
 
 /// The attribute that ties the spans, logs and answers of one story together.
 pub(crate) const CORRELATION_ID: &str = "correlation.id";
@@ -100,6 +102,7 @@ impl SpanProcessor for BaggageProcessor {
 /// Takes ended spans into the pipeline. It never blocks.
 pub(crate) struct PipelineSpanProcessor {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) redactor: Redactor,
 }
 
 impl fmt::Debug for PipelineSpanProcessor {
@@ -111,12 +114,13 @@ impl fmt::Debug for PipelineSpanProcessor {
 impl SpanProcessor for PipelineSpanProcessor {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
-    fn on_end(&self, span: SpanData) {
+    fn on_end(&self, mut span: SpanData) {
         // The SDK hands over spans that are only recorded, too.
         if !span.span_context.is_sampled() {
             return;
         }
         self.shared.ledger.produced(Signal::Traces, 1);
+        redact_span(&mut span, &self.redactor);
         let size = size::span(&span);
         self.shared
             .queued(Signal::Traces, self.shared.queues.spans.push(span, size));

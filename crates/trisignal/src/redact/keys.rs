@@ -90,7 +90,9 @@ impl KeyWords {
         }
         let ends_in = |key: &[u8], words: &[Box<[u8]>]| {
             let mut words = words.iter();
-            words.find(|word| key.starts_with(word)).map(|word| word.len())
+            words
+                .find(|word| key.starts_with(word))
+                .map(|word| word.len())
         };
         ends_in(key, &self.words).is_some()
             || ends_in(key, &self.neutral)

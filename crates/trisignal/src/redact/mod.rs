@@ -68,7 +68,7 @@ impl Redactor {
         self.0.is_none()
     }
 
-    /// `value` of the attribute or field `key`, fit to be shown.
+    /// `value` of the attribute or field `key`, fit to be shown. Where all of it is hidden, it borrows a constant.
     pub(crate) fn value<'a>(&self, key: &str, value: &'a str) -> Cow<'a, str> {
         let Some(rules) = self.0.as_deref() else {
             return Cow::Borrowed(value);
@@ -82,7 +82,8 @@ impl Redactor {
         rules.scan(value)
     }
 
-    /// A message, the name of a span, the description of a status: a text without a key, fit to be shown.
+    /// A message, the name of a span, the description of a status: a text without a key, fit to be shown. It is borrowed
+    /// exactly when it is shown as it is.
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(rules) = self.0.as_deref() else {
             return Cow::Borrowed(text);
@@ -110,7 +111,7 @@ impl Rules {
             Ok(answer) => answer.map(Cow::Owned),
             Err(_) => {
                 self.panics.fetch_add(1, Ordering::Relaxed);
-                Some(Cow::Borrowed(REDACTED))
+                Some(Cow::Owned(REDACTED.to_owned()))
             }
         }
     }

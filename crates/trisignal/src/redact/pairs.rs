@@ -43,7 +43,15 @@ pub(super) fn value(scan: &Scan<'_>) -> Option<Found> {
 /// Whether a value says no more than that there is none, or is hidden already.
 pub(super) fn says_nothing(value: &str) -> bool {
     const NOTHING: [&str; 9] = [
-        "", "None", "null", "true", "false", "Sensitive", "REDACTED", "[REDACTED]", "***",
+        "",
+        "None",
+        "null",
+        "true",
+        "false",
+        "Sensitive",
+        "REDACTED",
+        "[REDACTED]",
+        "***",
     ];
     NOTHING.contains(&value)
 }
@@ -115,7 +123,10 @@ fn unquoted(rest: &[u8], whole_line: bool) -> usize {
     position(rest, |byte| {
         byte.is_ascii_whitespace()
             || byte.is_ascii_control()
-            || matches!(byte, b'&' | b',' | b';' | b'"' | b'\'' | b')' | b']' | b'}' | b'<' | b'>')
+            || matches!(
+                byte,
+                b'&' | b',' | b';' | b'"' | b'\'' | b')' | b']' | b'}' | b'<' | b'>'
+            )
     })
 }
 

@@ -31,7 +31,9 @@ pub(super) fn card_number(scan: &Scan<'_>) -> Option<Found> {
             _ => break,
         }
     }
-    let goes_on = rest.get(end).is_some_and(|byte| is_letter(*byte) || *byte == b'_');
+    let goes_on = rest
+        .get(end)
+        .is_some_and(|byte| is_letter(*byte) || *byte == b'_');
     let digits = &digits[..count];
     (!goes_on && is_issued(digits) && has_check_digit(digits))
         .then(|| Found::secret(scan.at..scan.at + end))
@@ -39,7 +41,12 @@ pub(super) fn card_number(scan: &Scan<'_>) -> Option<Found> {
 
 /// Whether a number begins as those of the issuers do, and is as long.
 fn is_issued(digits: &[u8]) -> bool {
-    let first = |count: usize| digits.iter().take(count).fold(0, |sum, digit| sum * 10 + u32::from(*digit));
+    let first = |count: usize| {
+        digits
+            .iter()
+            .take(count)
+            .fold(0, |sum, digit| sum * 10 + u32::from(*digit))
+    };
     match (first(2), digits.len()) {
         // American Express.
         (34 | 37, length) => length == 15,
@@ -57,11 +64,15 @@ fn is_issued(digits: &[u8]) -> bool {
 
 /// Luhn's sum, of ISO/IEC 7812.
 fn has_check_digit(digits: &[u8]) -> bool {
-    let sum = digits.iter().rev().enumerate().map(|(index, digit)| match (index % 2, digit * 2) {
-        (0, _) => *digit,
-        (_, doubled) if doubled > 9 => doubled - 9,
-        (_, doubled) => doubled,
-    });
+    let sum = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, digit)| match (index % 2, digit * 2) {
+            (0, _) => *digit,
+            (_, doubled) if doubled > 9 => doubled - 9,
+            (_, doubled) => doubled,
+        });
     sum.map(u32::from).sum::<u32>() % 10 == 0
 }
 
@@ -72,18 +83,27 @@ pub(super) fn email(scan: &Scan<'_>) -> Option<Found> {
     let name = name.take_while(|byte| is_letter(**byte) || b".!#$%&'*+-/=?^_`{|}~".contains(byte));
     // Much may be in a name, but it does not begin like this: `mailto=ann@…`, `'ann@…'`.
     let start = scan.at - name.count();
-    let marks = position(&scan.text[start..scan.at], |byte| is_letter(byte) || byte == b'_');
+    let begins = |byte: u8| (is_letter(byte) && !is_inner(byte)) || byte == b'_';
+    let marks = position(&scan.text[start..scan.at], begins);
     let name_start = scan.text[start + marks..scan.at]
         .iter()
         .rposition(|byte| matches!(byte, b'=' | b'\'' | b'`' | b'{' | b'|' | b'/' | b'&' | b'?'))
         .map_or(start + marks, |last| start + marks + last + 1);
     let behind = &scan.text[scan.at + 1..];
     let near = &behind[..behind.len().min(LONGEST_DOMAIN)];
-    let mut domain = &near[..position(near, |byte| !is_letter(byte) && !matches!(byte, b'.' | b'-'))];
+    let mut domain = &near[..position(near, |byte| {
+        !is_letter(byte) && !matches!(byte, b'.' | b'-')
+    })];
     while let [rest @ .., b'.' | b'-'] = domain {
         domain = rest;
     }
     let dot = domain.iter().rposition(|byte| *byte == b'.')?;
     let is_address = name_start < scan.at && dot > 0 && domain.len() - dot > 2;
-    is_address.then(|| Found::secret(name_start..scan.at + 1 + domain.len()))
+    (is_address && domain.len() < LONGEST_DOMAIN)
+        .then(|| Found::secret(name_start..scan.at + 1 + domain.len()))
+}
+
+/// Whether `byte` is one of a character's other than the first.
+fn is_inner(byte: u8) -> bool {
+    matches!(byte, 0x80..=0xbf)
 }

@@ -100,7 +100,10 @@ pub(super) fn redacted<'a>(
     let bytes = text.as_bytes();
     let mut clean = String::new();
     let (mut from, mut at) = (0, 0);
-    while let Some(next) = bytes[at..].iter().position(|byte| triggers.0[usize::from(*byte)] != 0) {
+    while let Some(next) = bytes[at..]
+        .iter()
+        .position(|byte| triggers.0[usize::from(*byte)] != 0)
+    {
         at += next;
         let scan = Scan {
             text: bytes,

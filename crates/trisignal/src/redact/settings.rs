@@ -58,7 +58,7 @@ impl Redaction {
     }
 
     pub(crate) fn is_off(&self) -> bool {
-        KINDS.iter().all(|(_, kind)| !kind(&mut self.clone()))
+        KINDS.iter().all(|(_, kind)| !*kind(&mut self.clone()))
     }
 
     /// Reads `on`, `off` and names of kinds: `on` stands for the default ones. The first that is unknown is the error.

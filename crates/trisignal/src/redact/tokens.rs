@@ -11,7 +11,7 @@ use super::{
 pub(super) const TRIGGERS: &[u8] = b"BbJKSz-_";
 
 /// A header of a JSON web token is not longer.
-const LONGEST_HEADER: usize = 1024;
+const LONGEST_HEADER: usize = 512;
 
 /// What follows `bearer` in texts about bearer tokens.
 const NO_TOKENS: [&[u8]; 7] = [
@@ -82,8 +82,14 @@ fn bearer(scan: &Scan<'_>) -> Option<Range<usize>> {
     let rest = &scan.text[start..];
     let length = position(rest, |byte| !is_token(byte));
     let token = &rest[..length];
-    let is_word = NO_TOKENS.iter().any(|word| token.eq_ignore_ascii_case(word));
-    let least = if token.iter().any(u8::is_ascii_digit) { 4 } else { 6 };
+    let is_word = NO_TOKENS
+        .iter()
+        .any(|word| token.eq_ignore_ascii_case(word));
+    let least = if token.iter().any(u8::is_ascii_digit) {
+        4
+    } else {
+        6
+    };
     (length >= least && !is_word).then_some(start..start + length)
 }
 
@@ -137,7 +143,7 @@ fn is_name_and_password(digits: impl Iterator<Item = u8>) -> bool {
 fn web_token(scan: &Scan<'_>) -> Option<Range<usize>> {
     let start = scan.at.checked_sub(2).filter(|start| *start >= scan.from)?;
     let rest = &scan.text[start..];
-    if !rest.starts_with(b"ey") {
+    if !rest.starts_with(b"ey") || !begins_here(scan, start) {
         return None;
     }
     let near = &rest[..rest.len().min(LONGEST_HEADER)];
@@ -165,10 +171,14 @@ fn private_key(scan: &Scan<'_>) -> Option<Range<usize>> {
         return None;
     }
     let last_line = b"-----END ";
-    let end = rest.windows(last_line.len()).position(|window| window == last_line);
+    let end = rest
+        .windows(last_line.len())
+        .position(|window| window == last_line);
     let end = end.and_then(|end| {
         let behind = end + last_line.len();
-        let dashes = rest[behind..].windows(5).position(|window| window == b"-----")?;
+        let dashes = rest[behind..]
+            .windows(5)
+            .position(|window| window == b"-----")?;
         Some(behind + dashes + 5)
     });
     let end = end.map_or(scan.text.len(), |end| scan.text.len() - rest.len() + end);
@@ -178,9 +188,14 @@ fn private_key(scan: &Scan<'_>) -> Option<Range<usize>> {
 /// A key with the prefix of its issuer.
 fn prefixed(scan: &Scan<'_>) -> Option<Range<usize>> {
     let trigger = scan.text[scan.at];
-    let mut fitting = PREFIXES.iter().filter(|prefix| prefix.text[prefix.trigger] == trigger);
+    let mut fitting = PREFIXES
+        .iter()
+        .filter(|prefix| prefix.text[prefix.trigger] == trigger);
     fitting.find_map(|prefix| {
-        let start = scan.at.checked_sub(prefix.trigger).filter(|start| *start >= scan.from)?;
+        let start = scan
+            .at
+            .checked_sub(prefix.trigger)
+            .filter(|start| *start >= scan.from)?;
         let key = scan.text[start..].strip_prefix(prefix.text)?;
         let length = position(key, |byte| !is_url_safe(byte));
         let end = start + prefix.text.len() + length;

@@ -12,15 +12,16 @@ const HIDDEN_PASSWORD: &str = "REDACTED:REDACTED";
 pub(super) fn userinfo(scan: &Scan<'_>) -> Option<Found> {
     let rest = scan.text[scan.at..].strip_prefix(b"://")?;
     let start = scan.at + 3;
-    let end_of_url = position(rest, ends_url);
-    let authority = &rest[..position(&rest[..end_of_url], |byte| matches!(byte, b'/' | b'?' | b'#'))];
+    let ends = |byte| ends_url(byte) || matches!(byte, b'/' | b'?' | b'#');
+    let authority = &rest[..position(rest, ends)];
     let last_at = |text: &[u8]| text.iter().rposition(|byte| *byte == b'@');
     // What looks like a port that is not a number is the beginning of a password with an unescaped `/` or `?`.
     let torn = || {
         let colon = authority.iter().rposition(|byte| *byte == b':')?;
         let port = &authority[colon + 1..];
         let is_port = port.iter().all(u8::is_ascii_digit) || authority.ends_with(b"]");
-        (!is_port).then(|| last_at(&rest[..end_of_url.min(NEAR)]))?
+        let near = &rest[..rest.len().min(NEAR)];
+        (!is_port).then(|| last_at(&near[..position(near, ends_url)]))?
     };
     let length = last_at(authority).or_else(torn)?;
     let instead = if rest[..length].contains(&b':') {
@@ -37,7 +38,8 @@ pub(super) fn query_value(scan: &Scan<'_>) -> Option<Found> {
     let before = &scan.text[..scan.at];
     let mut names = scan.redaction.query_parameters.iter();
     names.find(|name| {
-        let is_whole = |before: &[u8]| matches!(before.last(), None | Some(b'?' | b'&' | b';' | b' ' | b'"'));
+        let is_whole =
+            |before: &[u8]| matches!(before.last(), None | Some(b'?' | b'&' | b';' | b' ' | b'"'));
         before.strip_suffix(name.as_bytes()).is_some_and(is_whole)
     })?;
     let start = scan.at + 1;
@@ -48,5 +50,7 @@ pub(super) fn query_value(scan: &Scan<'_>) -> Option<Found> {
 
 /// Whether a URL inside of a text ends before `byte`.
 fn ends_url(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte.is_ascii_control() || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'\\')
+    byte.is_ascii_whitespace()
+        || byte.is_ascii_control()
+        || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'\\')
 }

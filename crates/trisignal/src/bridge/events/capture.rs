@@ -4,6 +4,7 @@
 //! `catch_unwind`: a `Debug` implementation that panics costs its value, which reads `<panicked>`, and nothing else.
 
 use std::{
+    borrow::Cow,
     error::Error,
     fmt::{self, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,6 +19,7 @@ use super::{
     fields::{Fields, Value},
     scratch::{Nesting, with_scratch},
 };
+use crate::redact::Redactor;
 
 /// Stands for a value whose formatting panicked.
 pub(crate) const PANICKED: &str = "<panicked>";
@@ -48,6 +50,18 @@ impl EventText {
     /// The error in the field `error` or `err`, without its sources.
     pub(crate) fn exception(&self) -> Option<&str> {
         self.exception.as_deref()
+    }
+
+    /// Hides what is secret.
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
+        for text in [&mut self.message, &mut self.exception]
+            .into_iter()
+            .flatten()
+        {
+            if let Cow::Owned(hidden) = redactor.text(text) {
+                *text = hidden;
+            }
+        }
     }
 
     pub(crate) fn capacity(&self) -> usize {

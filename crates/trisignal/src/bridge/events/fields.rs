@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::redact::{REDACTED, Redactor};
+
 /// Replaced texts may take this much of the arena before it is rebuilt.
 const GARBAGE_ALLOWED: usize = 1024;
 
@@ -92,6 +94,27 @@ impl Fields {
         for (name, value) in outer.iter() {
             if self.position(name).is_none() {
                 self.set(name, value);
+            }
+        }
+    }
+
+    /// Hides what is secret.
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
+        if redactor.is_off() {
+            return;
+        }
+        for index in 0..self.entries.len() {
+            let (name, stored) = &self.entries[index];
+            let hidden = match self.view(stored) {
+                Value::Text(text) => {
+                    let shown = redactor.value(name, text);
+                    (shown != text).then(|| shown.into_owned())
+                }
+                Value::Bool(_) => None,
+                _ => redactor.hides(name).then(|| REDACTED.to_owned()),
+            };
+            if let Some(hidden) = hidden {
+                self.set(name, Value::Text(&hidden));
             }
         }
     }

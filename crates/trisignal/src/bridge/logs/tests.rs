@@ -91,6 +91,8 @@ impl Rig {
             logger: Some((logger, Filter::parse(filters.logs).unwrap())),
             span_filter: Some(span_filter.clone()),
             baggage: vec!["tenant.id", "user.tier"],
+
+            redactor: Redactor::default(),
         });
         let bridge = tracing_opentelemetry::layer()
             .with_tracer(tracer)

@@ -138,6 +138,8 @@ fn without_a_destination_nothing_is_followed() {
             logger: None,
             span_filter: Some(Filter::parse("trace").unwrap()),
             baggage: Vec::new(),
+
+            redactor: Redactor::default(),
         });
         layer.max_level_hint()
     };

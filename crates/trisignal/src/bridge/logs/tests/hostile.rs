@@ -312,6 +312,8 @@ fn destinations_that_log_do_not_feed_themselves() {
         logger: Some((logger, Filter::parse("info").unwrap())),
         span_filter: None,
         baggage: Vec::new(),
+
+        redactor: Redactor::default(),
     });
     let dispatch = own.get_or_init(|| Dispatch::new(Registry::default().with(layer)));
     tracing::dispatcher::with_default(dispatch, || info!("first"));
