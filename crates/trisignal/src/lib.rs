@@ -93,7 +93,9 @@ pub use self::config::{
 };
 pub use self::console::ConsoleFormat;
 pub use self::error::{Error, ErrorKind};
-pub use self::metrics::{Counter, Gauge, Histogram, UpDownCounter};
+pub use self::metrics::{
+    BoundCounter, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter,
+};
 pub use self::pipeline::ledger::{DropReason, Dropped, SignalAccount};
 pub use self::pipeline::signal::Signal;
 pub use self::redact::Redaction;

@@ -16,8 +16,9 @@ use std::fmt;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{self as otel, Meter};
 
+use super::cells::Step;
 use super::pending::{Kept, SETS};
-use super::registry::{GLOBAL, Instrument, Kind, Registry, Spec};
+use super::registry::{GLOBAL, Handle, Instrument, Kind, Registry, Spec};
 
 /// Measurements of a histogram that are kept before telemetry is installed.
 const MEASUREMENTS: usize = 1_024;
@@ -84,6 +85,27 @@ impl Counter {
     pub fn add_with(&self, value: u64, attributes: &[KeyValue]) {
         self.0.record(value, attributes);
     }
+
+    /// A handle that counts for these attributes: for places that are passed very often, or attributes that are costly to
+    /// make.
+    ///
+    /// ```
+    /// use trisignal::{Counter, otel::KeyValue};
+    ///
+    /// static PLACED: Counter = Counter::new("orders.placed", "{order}");
+    ///
+    /// let books = PLACED.bind(&[KeyValue::new("kind", "book")]);
+    /// books.add(1);
+    /// ```
+    #[must_use]
+    pub fn bind(&self, attributes: &[KeyValue]) -> BoundCounter {
+        BoundCounter(self.0.bind(attributes))
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept_sums(&self) -> usize {
+        self.0.kept_sums()
+    }
 }
 
 instrument! {
@@ -109,6 +131,12 @@ impl UpDownCounter {
     /// Moves the amount for these attributes by `step`, up or down.
     pub fn add_with(&self, step: i64, attributes: &[KeyValue]) {
         self.0.record(step, attributes);
+    }
+
+    /// A handle that moves the amount for these attributes.
+    #[must_use]
+    pub fn bind(&self, attributes: &[KeyValue]) -> BoundUpDownCounter {
+        BoundUpDownCounter(self.0.bind(attributes))
     }
 }
 
@@ -174,6 +202,42 @@ impl Histogram {
     }
 }
 
+/// A [`Counter`] for attributes that do not change. Clones count together.
+#[derive(Clone)]
+pub struct BoundCounter(Handle<CounterKind>);
+
+impl BoundCounter {
+    /// Counts `value` more.
+    pub fn add(&self, value: u64) {
+        self.0.record(value);
+    }
+}
+
+impl fmt::Debug for BoundCounter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BoundCounter").field(&self.0.name()).finish()
+    }
+}
+
+/// An [`UpDownCounter`] for attributes that do not change. Clones move the same amount.
+#[derive(Clone)]
+pub struct BoundUpDownCounter(Handle<UpDownCounterKind>);
+
+impl BoundUpDownCounter {
+    /// Moves the amount by `step`, up or down.
+    pub fn add(&self, step: i64) {
+        self.0.record(step);
+    }
+}
+
+impl fmt::Debug for BoundUpDownCounter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BoundUpDownCounter")
+            .field(&self.0.name())
+            .finish()
+    }
+}
+
 /// Builds an OpenTelemetry instrument of this kind with everything that the spec says.
 macro_rules! build {
     ($meter:ident.$method:ident, $spec:ident) => {{
@@ -203,6 +267,14 @@ impl Kind for CounterKind {
     fn record(bound: &Self::Bound, value: u64, attributes: &[KeyValue]) {
         bound.add(value, attributes);
     }
+
+    fn step(value: u64) -> Option<Step> {
+        Step::up(value)
+    }
+
+    fn sum(sum: i64) -> Option<u64> {
+        u64::try_from(sum).ok()
+    }
 }
 
 pub(super) struct UpDownCounterKind;
@@ -222,6 +294,14 @@ impl Kind for UpDownCounterKind {
 
     fn record(bound: &Self::Bound, value: i64, attributes: &[KeyValue]) {
         bound.add(value, attributes);
+    }
+
+    fn step(value: i64) -> Option<Step> {
+        Step::either_way(value)
+    }
+
+    fn sum(sum: i64) -> Option<i64> {
+        Some(sum)
     }
 }
 

@@ -8,8 +8,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 
+use super::cells::{self, Cell, Cells, Step};
 use super::pending::{Kept, Pending};
 
 /// The registry of the process: the only global of metrics.
@@ -71,6 +72,16 @@ pub(super) trait Kind: Send + Sync + 'static {
 
     fn build(meter: &Meter, spec: &Spec) -> Self::Bound;
     fn record(bound: &Self::Bound, value: Self::Value, attributes: &[KeyValue]);
+
+    /// The value as a step of a sum that threads may keep for themselves; `None` where it goes to the instrument.
+    fn step(_: Self::Value) -> Option<Step> {
+        None
+    }
+
+    /// A sum of steps as a value; only called with what [`Self::step`] made.
+    fn sum(_: i64) -> Option<Self::Value> {
+        None
+    }
 }
 
 /// An instrument that can be made in a `const`.
@@ -97,8 +108,23 @@ impl<K: Kind> Instrument<K> {
         }
     }
 
+    /// A handle for these attributes.
+    pub(super) fn bind(&self, attributes: &[KeyValue]) -> Handle<K> {
+        let state = self.state.get().unwrap_or_else(|| self.touch());
+        Handle {
+            state: Arc::clone(state),
+            cell: state.cells.own(attributes),
+        }
+    }
+
+    /// How many sums threads keep for it.
+    #[cfg(test)]
+    pub(super) fn kept_sums(&self) -> usize {
+        self.state.get().map_or(0, |state| state.cells.count())
+    }
+
     #[cold]
-    fn touch(&self) -> &State<K> {
+    fn touch(&self) -> &Arc<State<K>> {
         let mut first = false;
         let state = self.state.get_or_init(|| {
             first = true;
@@ -106,6 +132,7 @@ impl<K: Kind> Instrument<K> {
                 spec: self.spec,
                 bound: OnceLock::new(),
                 pending: Mutex::default(),
+                cells: Cells::new(),
             })
         });
         // Outside of the initialisation: binding may run code that uses this very instrument.
@@ -121,10 +148,49 @@ struct State<K: Kind> {
     spec: Spec,
     bound: OnceLock<K::Bound>,
     pending: Mutex<Pending<K::Value>>,
+    cells: Cells,
+}
+
+/// A sum of one instrument for attributes that do not change.
+pub(super) struct Handle<K: Kind> {
+    state: Arc<State<K>>,
+    cell: Arc<Cell>,
+}
+
+impl<K: Kind> Clone for Handle<K> {
+    fn clone(&self) -> Self {
+        Self {
+            state: Arc::clone(&self.state),
+            cell: Arc::clone(&self.cell),
+        }
+    }
+}
+
+impl<K: Kind> Handle<K> {
+    pub(super) fn record(&self, value: K::Value) {
+        let added = K::step(value).is_some_and(|step| self.cell.add(step));
+        if !added {
+            self.state.tell(value, self.cell.attributes());
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.state.spec.name
+    }
 }
 
 impl<K: Kind> State<K> {
     fn record(&self, value: K::Value, attributes: &[KeyValue]) {
+        // Not before there is a meter: what comes earlier has a place and an order of its own.
+        let added = self.bound.get().is_some()
+            && K::step(value).is_some_and(|step| self.cells.add(step, attributes));
+        if !added {
+            self.tell(value, attributes);
+        }
+    }
+
+    /// Tells the instrument, or keeps the value until there is one.
+    fn tell(&self, value: K::Value, attributes: &[KeyValue]) {
         if let Some(bound) = self.bound.get() {
             return K::record(bound, value, attributes);
         }
@@ -144,6 +210,8 @@ impl<K: Kind> State<K> {
 trait Bind: Send + Sync {
     /// Hands over what was kept, and answers how many measurements had found no place.
     fn bind(&self, meter: &Meter) -> u64;
+    /// Hands over what threads have added up.
+    fn drain(&self);
     #[cfg(test)]
     fn held(&self) -> (usize, u64);
 }
@@ -158,6 +226,16 @@ impl<K: Kind> Bind for State<K> {
         std::mem::take(&mut pending.lost)
     }
 
+    fn drain(&self) {
+        if let Some(bound) = self.bound.get() {
+            self.cells.drain(|sum, attributes| {
+                if let Some(value) = K::sum(sum) {
+                    K::record(bound, value, attributes);
+                }
+            });
+        }
+    }
+
     #[cfg(test)]
     fn held(&self) -> (usize, u64) {
         let pending = lock(&self.pending);
@@ -165,27 +243,32 @@ impl<K: Kind> Bind for State<K> {
     }
 }
 
-/// Instruments that wait for a meter, or the meter.
-pub(super) struct Registry(Mutex<Phase>);
+/// All instruments that were used, and the meter once there is one.
+pub(super) struct Registry(Mutex<Entries>);
 
-enum Phase {
-    Waiting(Vec<Arc<dyn Bind>>),
-    Installed(Meter),
+struct Entries {
+    instruments: Vec<Arc<dyn Bind>>,
+    meter: Option<Meter>,
 }
 
 impl Registry {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(Phase::Waiting(Vec::new())))
+        Self(Mutex::new(Entries {
+            instruments: Vec::new(),
+            meter: None,
+        }))
     }
 
-    pub(super) fn install(&self, meter: Meter) -> Result<Replayed, AlreadyInstalled> {
-        let waiting = match &mut *lock(&self.0) {
-            Phase::Installed(_) => return Err(AlreadyInstalled),
-            phase => match std::mem::replace(phase, Phase::Installed(meter.clone())) {
-                Phase::Waiting(waiting) => waiting,
-                Phase::Installed(_) => Vec::new(), // The outer match has excluded it.
-            },
+    pub(super) fn install(&'static self, meter: Meter) -> Result<Replayed, AlreadyInstalled> {
+        let waiting = {
+            let mut entries = lock(&self.0);
+            if entries.meter.is_some() {
+                return Err(AlreadyInstalled);
+            }
+            entries.meter = Some(meter.clone());
+            entries.instruments.clone()
         };
+        self.drain_before_collections(&meter);
         let lost = waiting
             .iter()
             .map(|instrument| instrument.bind(&meter))
@@ -198,32 +281,50 @@ impl Registry {
 
     #[cfg(test)]
     pub(super) fn pending(&self) -> Held {
-        let Phase::Waiting(waiting) = &*lock(&self.0) else {
+        let entries = lock(&self.0);
+        if entries.meter.is_some() {
             return Held::default();
-        };
-        waiting.iter().fold(
+        }
+        entries.instruments.iter().fold(
             Held {
-                instruments: waiting.len(),
+                instruments: entries.instruments.len(),
                 ..Held::default()
             },
-            |sum, instrument| {
-                let (entries, lost) = instrument.held();
+            |held, instrument| {
+                let (kept, lost) = instrument.held();
                 Held {
-                    entries: sum.entries + entries,
-                    lost: sum.lost.saturating_add(lost),
-                    ..sum
+                    entries: held.entries + kept,
+                    lost: held.lost + lost,
+                    ..held
                 }
             },
         )
     }
 
+    /// The SDK runs the callbacks of observable instruments before it reads any sum. One that never observes anything is
+    /// never exported.
+    fn drain_before_collections(&'static self, meter: &Meter) {
+        let drain = move |_: &dyn AsyncInstrument<u64>| {
+            let instruments = lock(&self.0).instruments.clone();
+            cells::begin_collection();
+            instruments.iter().for_each(|instrument| instrument.drain());
+        };
+        let _ = meter
+            .u64_observable_counter("trisignal.sums")
+            .with_callback(drain)
+            .build();
+    }
+
     /// Binds the instrument now if there is a meter, else when there is one.
     fn enter(&self, instrument: Arc<dyn Bind>) {
-        let meter = match &mut *lock(&self.0) {
-            Phase::Waiting(waiting) => return waiting.push(instrument),
-            Phase::Installed(meter) => meter.clone(),
+        let meter = {
+            let mut entries = lock(&self.0);
+            entries.instruments.push(Arc::clone(&instrument));
+            entries.meter.clone()
         };
-        instrument.bind(&meter);
+        if let Some(meter) = meter {
+            instrument.bind(&meter);
+        }
     }
 }
 
