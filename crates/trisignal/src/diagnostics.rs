@@ -3,12 +3,12 @@
 //! The lines are `tracing` events of the target `trisignal`, so that they reach the console of the service by
 //! its filter. They come from threads whose telemetry is suppressed, so they are never exported themselves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::pipeline::ledger::DropReason;
-use crate::pipeline::signal::Signal;
+use crate::pipeline::signal::{Destination, Signal};
 use crate::transport::{Failure, FailureKind};
 
 /// The least time between two lines about the same thing.
@@ -33,17 +33,22 @@ pub(crate) struct Diagnostics {
 #[derive(Debug, Default)]
 struct State {
     last: HashMap<Topic, Instant>,
-    /// Signals whose last attempt failed.
-    failing: [bool; 3],
+    /// Those whose last attempt failed.
+    failing: HashSet<Destination>,
 }
 
 impl Diagnostics {
     /// An attempt failed and will be made again. While it goes on failing for the same reason, nothing more is
     /// said.
-    pub(crate) fn attempt_failed(&self, signal: Signal, endpoint: &str, failure: &Failure) {
+    pub(crate) fn attempt_failed(
+        &self,
+        destination: Destination,
+        endpoint: &str,
+        failure: &Failure,
+    ) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_failing = state.failing.iter().any(|failing| *failing);
-        state.failing[signal.index()] = true;
+        let was_failing = !state.failing.is_empty();
+        state.failing.insert(destination);
         let topic = Topic::Failing(failure.kind);
         if (was_failing && state.last.contains_key(&topic)) || !state.is_due(topic) {
             return;
@@ -51,7 +56,7 @@ impl Diagnostics {
         drop(state);
         tracing::warn!(
             target: "trisignal",
-            %signal,
+            signal = %destination.signal,
             endpoint,
             reason = failure.detail,
             "telemetry can't be delivered, it is kept and will be sent again"
@@ -59,10 +64,10 @@ impl Diagnostics {
     }
 
     /// An attempt succeeded.
-    pub(crate) fn delivered(&self, signal: Signal) {
+    pub(crate) fn delivered(&self, destination: Destination) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_failing = std::mem::take(&mut state.failing[signal.index()]);
-        if !was_failing || state.failing.iter().any(|failing| *failing) {
+        let was_failing = state.failing.remove(&destination);
+        if !was_failing || !state.failing.is_empty() {
             return;
         }
         // A later failure is news again, but not within the interval.

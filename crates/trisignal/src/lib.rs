@@ -99,7 +99,7 @@ pub use self::metrics::{
 pub use self::pipeline::ledger::{DropReason, Dropped, SignalAccount};
 pub use self::pipeline::signal::Signal;
 pub use self::redact::Redaction;
-pub use self::report::{FlushReport, Health, Report, ShutdownReport};
+pub use self::report::{DestinationAccount, FlushReport, Health, Report, ShutdownReport};
 pub use self::telemetry::Telemetry;
 
 /// The OpenTelemetry types that are part of this API, in the versions that it was built with.

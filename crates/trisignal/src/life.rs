@@ -35,7 +35,7 @@ impl Inner {
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *life {
             Life::Ended(report) => {
-                let report = **report;
+                let report = Report::clone(report);
                 drop(life);
                 return waiter(report);
             }
@@ -67,7 +67,8 @@ impl Inner {
             .as_ref()
             .map(Pipeline::accounts)
             .unwrap_or_default();
-        let complete = accounts.iter().all(|account| account.held == 0);
+        let mut destinations = accounts.destinations.iter();
+        let complete = destinations.all(|destination| destination.account.held == 0);
         Report::new(accounts, complete, elapsed)
     }
 }
@@ -83,16 +84,19 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let report = self
             .report
+            .take()
             .unwrap_or_else(|| self.inner.snapshot(self.begin.elapsed()));
         let mut life = self
             .inner
             .life
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *life, Life::Ended(Box::new(report)));
+        let before = std::mem::replace(&mut *life, Life::Ended(Box::new(report.clone())));
         drop(life);
         if let Life::Ending(waiters) = before {
-            waiters.into_iter().for_each(|waiter| waiter(report));
+            for waiter in waiters {
+                waiter(report.clone());
+            }
         }
     }
 }

@@ -8,8 +8,12 @@ use crate::pipeline::signal::Signal;
 
 /// What a flush or a shutdown achieved, in the accounts of the three signals.
 ///
+/// Where a signal has several destinations, each of them has an account of its own in
+/// [`destinations`](Self::destinations), and the signal's account is that of the first: of the first backend that speaks
+/// OTLP, where there is one.
+///
 /// Its [`Display`](fmt::Display) is fit for a log line or standard error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 #[must_use = "a report says what was lost"]
 pub struct Report {
@@ -19,11 +23,32 @@ pub struct Report {
     pub metrics: SignalAccount,
     /// Log records.
     pub logs: SignalAccount,
+    /// Every destination, by signal, then in the order of configuration with those of OTLP first.
+    pub destinations: Vec<DestinationAccount>,
     /// For a flush: whether all that was produced before it was delivered or dropped, and so counted, in time. For a
     /// shutdown: whether nothing was left to be dropped at its end.
     pub complete: bool,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// The account of one destination of a signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DestinationAccount {
+    /// What goes there.
+    pub signal: Signal,
+    /// The endpoint without secrets, or the name of the exporter.
+    pub name: String,
+    /// It balances by itself: every item of the signal was produced for every destination.
+    pub account: SignalAccount,
+}
+
+/// The accounts of a pipeline at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accounts {
+    pub(crate) signals: [SignalAccount; 3],
+    pub(crate) destinations: Vec<DestinationAccount>,
 }
 
 /// What [`Telemetry::flush`](crate::Telemetry::flush) answers.
@@ -32,12 +57,13 @@ pub type FlushReport = Report;
 pub type ShutdownReport = Report;
 
 impl Report {
-    pub(crate) fn new(accounts: [SignalAccount; 3], complete: bool, elapsed: Duration) -> Self {
-        let [traces, metrics, logs] = accounts;
+    pub(crate) fn new(accounts: Accounts, complete: bool, elapsed: Duration) -> Self {
+        let [traces, metrics, logs] = accounts.signals;
         Self {
             traces,
             metrics,
             logs,
+            destinations: accounts.destinations,
             complete,
             elapsed,
         }
@@ -53,13 +79,24 @@ impl Report {
         }
     }
 
-    /// Items of all signals that are lost since the start.
+    /// Items of all signals that are lost since the start. What is lost to two destinations counts twice.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        Signal::ALL
-            .into_iter()
-            .map(|signal| self.account(signal).dropped.total())
-            .sum()
+        let accounts = self.destinations.iter().map(|it| &it.account);
+        accounts.map(|account| account.dropped.total()).sum()
+    }
+
+    /// Those besides the one that the signal's own account is of.
+    fn further_destinations(&self) -> impl Iterator<Item = &DestinationAccount> {
+        self.destinations
+            .iter()
+            .enumerate()
+            .filter(|(index, it)| {
+                self.destinations[..*index]
+                    .iter()
+                    .any(|earlier| earlier.signal == it.signal)
+            })
+            .map(|(_, it)| it)
     }
 }
 
@@ -69,12 +106,20 @@ impl fmt::Display for Report {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{}: {}", signal.items(), self.account(signal))?;
         }
+        for DestinationAccount {
+            signal,
+            name,
+            account,
+        } in self.further_destinations()
+        {
+            write!(f, "; {} to {name}: {account}", signal.items())?;
+        }
         Ok(())
     }
 }
 
 /// The state of telemetry at a moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Health {
     /// Spans.
@@ -83,6 +128,8 @@ pub struct Health {
     pub metrics: SignalAccount,
     /// Log records.
     pub logs: SignalAccount,
+    /// Every destination; see [`Report::destinations`].
+    pub destinations: Vec<DestinationAccount>,
     /// Bytes of encoded requests that wait for the backend or are on their way.
     pub outbox_bytes: u64,
     /// How often the encoder thread died and was started again.

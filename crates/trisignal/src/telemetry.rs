@@ -146,6 +146,7 @@ impl Telemetry {
             traces,
             metrics,
             logs,
+            destinations,
             ..
         } = self.inner.snapshot(Duration::ZERO);
         let shared = self.inner.pipeline.as_ref().map(Pipeline::shared);
@@ -153,6 +154,7 @@ impl Telemetry {
             traces,
             metrics,
             logs,
+            destinations,
             outbox_bytes: shared.map_or(0, |shared| shared.outbox.bytes() as u64),
             encoder_restarts: shared.map_or(0, |shared| shared.ledger.encoder_restarts()),
             callback_panics: shared.map_or(0, |shared| shared.ledger.callback_panics())

@@ -18,8 +18,8 @@ const HOPELESS: u32 = 3;
 /// Delivers what can be delivered of `refused`, which the backend refused as it is, and drops the rest.
 pub(super) async fn deliver_the_good(lane: &Lane, shared: &Shared, refused: &Batch) -> Fate {
     let reject = |items| {
-        shared.drop_items(
-            refused.signal,
+        shared.drop_items_at(
+            lane.destination(),
             DropReason::Rejected,
             items,
             "the backend refuses the data",

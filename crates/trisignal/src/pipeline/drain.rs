@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ledger::SignalAccount;
 use super::signal::Signal;
 use super::{Phase, Shared};
+use crate::report::Accounts;
 
 /// Has the SDK hand over what it still has. It runs code of the user and may hang.
 pub(crate) type Collect = Box<dyn FnOnce() + Send>;
@@ -17,10 +17,10 @@ pub(crate) struct Drain {
 }
 
 /// How it ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Drained {
     /// The accounts at the end.
-    pub(crate) accounts: [SignalAccount; 3],
+    pub(crate) accounts: Accounts,
     /// Whether all that was produced before the drain began has left the pipeline.
     pub(crate) complete: bool,
 }
@@ -41,7 +41,7 @@ impl Drain {
         };
         let complete = tokio::time::timeout(deadline, work).await.is_ok();
         Drained {
-            accounts: accounts(&shared),
+            accounts: shared.accounts(),
             complete,
         }
     }
@@ -67,7 +67,7 @@ impl Drain {
             .sum();
         shared.phase.send_replace(Phase::Ended);
         Drained {
-            accounts: accounts(&shared),
+            accounts: shared.accounts(),
             complete: lost == 0,
         }
     }
@@ -100,14 +100,9 @@ async fn encode_queued(shared: &Shared) {
 
 async fn settled(shared: &Shared, mark: u64) {
     let mut changes = shared.outbox.changes();
-    let settled = |signal| shared.outbox.is_settled(signal, mark);
-    while !Signal::ALL.into_iter().all(settled) {
+    while !shared.outbox.is_settled(mark) {
         if changes.changed().await.is_err() {
             return;
         }
     }
-}
-
-fn accounts(shared: &Shared) -> [SignalAccount; 3] {
-    Signal::ALL.map(|signal| shared.ledger.account(signal))
 }

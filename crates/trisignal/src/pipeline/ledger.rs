@@ -3,12 +3,15 @@
 //! Each move of items is one step under the lock of its signal, so a reading never sees an item in two places
 //! or in none. Items enter by [`Ledger::produced`] and leave by [`Ledger::delivered`] or [`Ledger::dropped`];
 //! between the two they are held by the pipeline, in a queue, in the encoder, in the outbox or on the wire.
+//!
+//! A signal with several destinations has an account for each: an item enters all of them, what is lost before the
+//! outbox is lost to all of them, and each destination settles its own. So every account balances by itself.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::signal::Signal;
+use super::signal::{Destination, Signal};
 
 /// Why items did not reach the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,49 +152,117 @@ impl fmt::Display for SignalAccount {
     }
 }
 
-/// The accounts of the three signals, shared by all parts of one pipeline.
-#[derive(Debug, Default)]
+/// The accounts of all destinations, shared by all parts of one pipeline.
+#[derive(Debug)]
 pub(crate) struct Ledger {
-    accounts: [Mutex<SignalAccount>; 3],
+    /// By the signal's index. One lock for all destinations of a signal, so that an item enters them in one step.
+    accounts: [Mutex<Accounts>; 3],
     callback_panics: AtomicU64,
     encoder_restarts: AtomicU64,
 }
 
-impl Ledger {
-    /// Takes `items` into the pipeline.
-    pub(crate) fn produced(&self, signal: Signal, items: u64) {
-        let mut account = self.lock(signal);
-        account.produced += items;
-        account.held += items;
+/// The accounts of one signal.
+#[derive(Debug, Default)]
+struct Accounts {
+    /// Also there when the signal goes nowhere.
+    first: SignalAccount,
+    others: Vec<SignalAccount>,
+}
+
+impl Accounts {
+    fn all(&mut self) -> impl Iterator<Item = &mut SignalAccount> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
     }
 
-    /// Moves `items` from held to delivered.
-    pub(crate) fn delivered(&self, signal: Signal, items: u64) {
-        let mut account = self.lock(signal);
+    fn of(&mut self, destination: Destination) -> &mut SignalAccount {
+        match destination.index.checked_sub(1) {
+            // Destinations are made with the ledger, so each has its account.
+            Some(other) => &mut self.others[other],
+            None => &mut self.first,
+        }
+    }
+}
+
+impl SignalAccount {
+    fn drop_held(&mut self, reason: DropReason, items: u64) {
+        let items = items.min(self.held);
+        self.held -= items;
+        self.dropped.0[reason as usize] += items;
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new([1; 3])
+    }
+}
+
+impl Ledger {
+    /// A ledger for so many destinations of each signal.
+    pub(crate) fn new(destinations: [usize; 3]) -> Self {
+        let accounts = destinations.map(|count| {
+            let others = vec![SignalAccount::default(); count.saturating_sub(1)];
+            Mutex::new(Accounts {
+                others,
+                ..Accounts::default()
+            })
+        });
+        Self {
+            accounts,
+            callback_panics: AtomicU64::new(0),
+            encoder_restarts: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes `items` into the pipeline.
+    pub(crate) fn produced(&self, signal: Signal, items: u64) {
+        for account in self.lock(signal).all() {
+            account.produced += items;
+            account.held += items;
+        }
+    }
+
+    /// Moves `items` from held to dropped, for all destinations: before the outbox.
+    pub(crate) fn dropped(&self, signal: Signal, reason: DropReason, items: u64) {
+        for account in self.lock(signal).all() {
+            account.drop_held(reason, items);
+        }
+    }
+
+    /// Moves `items` of one destination from held to delivered.
+    pub(crate) fn delivered(&self, destination: Destination, items: u64) {
+        let mut accounts = self.lock(destination.signal);
+        let account = accounts.of(destination);
         let items = items.min(account.held);
         account.held -= items;
         account.delivered += items;
     }
 
-    /// Moves `items` from held to dropped.
-    pub(crate) fn dropped(&self, signal: Signal, reason: DropReason, items: u64) {
-        let mut account = self.lock(signal);
-        let items = items.min(account.held);
-        account.held -= items;
-        account.dropped.0[reason as usize] += items;
+    /// Moves `items` of one destination from held to dropped.
+    pub(crate) fn dropped_at(&self, destination: Destination, reason: DropReason, items: u64) {
+        self.lock(destination.signal)
+            .of(destination)
+            .drop_held(reason, items);
     }
 
     /// Drops all that is held, and answers how much that was: the last entry of a pipeline that ends.
     pub(crate) fn close(&self, signal: Signal) -> u64 {
-        let mut account = self.lock(signal);
-        let held = std::mem::take(&mut account.held);
-        account.dropped.0[DropReason::Shutdown as usize] += held;
-        held
+        let mut lost = 0;
+        for account in self.lock(signal).all() {
+            lost += account.held;
+            account.drop_held(DropReason::Shutdown, account.held);
+        }
+        lost
     }
 
-    /// The account of `signal` as it stands.
+    /// The account of the first destination of `signal` as it stands.
     pub(crate) fn account(&self, signal: Signal) -> SignalAccount {
-        *self.lock(signal)
+        self.lock(signal).first
+    }
+
+    /// The account of `destination` as it stands.
+    pub(crate) fn account_at(&self, destination: Destination) -> SignalAccount {
+        *self.lock(destination.signal).of(destination)
     }
 
     /// A callback of the user (sampler, processor, observable instrument) panicked and was contained.
@@ -212,7 +283,7 @@ impl Ledger {
         self.encoder_restarts.load(Ordering::Relaxed)
     }
 
-    fn lock(&self, signal: Signal) -> MutexGuard<'_, SignalAccount> {
+    fn lock(&self, signal: Signal) -> MutexGuard<'_, Accounts> {
         // Nothing panics under this lock, and the counts are valid after every statement.
         self.accounts[signal.index()]
             .lock()
@@ -228,7 +299,7 @@ mod tests {
     fn every_move_keeps_the_balance() {
         let ledger = Ledger::default();
         ledger.produced(Signal::Traces, 10);
-        ledger.delivered(Signal::Traces, 4);
+        ledger.delivered(Destination::first(Signal::Traces), 4);
         ledger.dropped(Signal::Traces, DropReason::Rejected, 1);
         let account = ledger.account(Signal::Traces);
         assert!(account.balances());
@@ -245,6 +316,32 @@ mod tests {
         assert!(account.balances() && !account.is_complete());
         assert_eq!(account.dropped.get(DropReason::Shutdown), 5);
         assert_eq!(ledger.account(Signal::Logs), SignalAccount::default());
+    }
+
+    #[test]
+    fn each_destination_has_an_account_of_its_own() {
+        let ledger = Ledger::new([2, 1, 0]);
+        let [first, second] = [0, 1].map(|index| Destination {
+            signal: Signal::Traces,
+            index,
+        });
+        ledger.produced(Signal::Traces, 10);
+        ledger.dropped(Signal::Traces, DropReason::QueueFull, 1);
+        ledger.delivered(first, 9);
+        ledger.dropped_at(second, DropReason::Rejected, 4);
+        let account = ledger.account(Signal::Traces);
+        assert_eq!(
+            account.to_string(),
+            "10 produced, 9 delivered, 0 held, 1 dropped (queue_full 1)"
+        );
+        let account = ledger.account_at(second);
+        assert!(account.balances());
+        assert_eq!(
+            account.to_string(),
+            "10 produced, 0 delivered, 5 held, 5 dropped (queue_full 1, rejected 4)"
+        );
+        assert_eq!(ledger.close(Signal::Traces), 5);
+        assert!(ledger.account_at(first).balances() && ledger.account_at(second).balances());
     }
 
     #[test]

@@ -28,16 +28,17 @@ use tokio::sync::watch;
 use self::batch::BATCH_BYTES;
 pub(crate) use self::drain::{Collect, Drain, Drained};
 use self::encode::{LogEncoder, SpanEncoder};
-use self::ledger::{Ledger, SignalAccount};
+use self::ledger::Ledger;
 use self::outbox::Outbox;
 use self::queue::Queue;
 use self::sender::{Lane, Sender};
-use self::signal::Signal;
+use self::signal::{Destination, Signal};
 use self::worker::Queues;
 use crate::config::{Config, RetryConfig};
 use crate::diagnostics::Diagnostics;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::report::{Accounts, DestinationAccount};
 
 /// What all parts of a pipeline share.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Queues,
     pub(crate) outbox: Outbox,
     pub(crate) diagnostics: Diagnostics,
+    /// With their names, fit for people.
+    destinations: Vec<(Destination, String)>,
     /// What is kept of an item.
     pub(crate) limits: Limits,
     retry: RetryConfig,
@@ -97,11 +100,20 @@ impl Pipeline {
             Queue::new(config.span_batch, BATCH_BYTES),
             Queue::new(config.log_batch, BATCH_BYTES),
         );
+        let named = lanes
+            .iter()
+            .map(|lane| (lane.destination(), lane.name().to_owned()));
+        let named: Vec<_> = named.collect();
+        let mut destinations = [0; 3];
+        for (destination, _) in &named {
+            destinations[destination.signal.index()] += 1;
+        }
         let shared = Arc::new(Shared {
-            ledger: Ledger::default(),
+            ledger: Ledger::new(destinations),
             queues,
-            outbox: Outbox::new(config.outbox.as_usize()),
+            outbox: Outbox::new(config.outbox.as_usize(), destinations),
             diagnostics: Diagnostics::default(),
+            destinations: named,
             limits: config.limits,
             retry: config.retry,
             max_age: config.max_age,
@@ -131,8 +143,24 @@ impl Pipeline {
         Drain::new(Arc::clone(&self.shared), collect)
     }
 
-    pub(crate) fn accounts(&self) -> [SignalAccount; 3] {
-        Signal::ALL.map(|signal| self.shared.ledger.account(signal))
+    pub(crate) fn accounts(&self) -> Accounts {
+        self.shared.accounts()
+    }
+}
+
+impl Shared {
+    /// The accounts as they stand.
+    pub(crate) fn accounts(&self) -> Accounts {
+        let named = self.destinations.iter();
+        let destinations = named.map(|(destination, name)| DestinationAccount {
+            signal: destination.signal,
+            name: name.clone(),
+            account: self.ledger.account_at(*destination),
+        });
+        Accounts {
+            signals: Signal::ALL.map(|signal| self.ledger.account(signal)),
+            destinations: destinations.collect(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sender thread: takes batches from the outbox and keeps trying until a backend has taken them.
 //!
 //! It has a runtime of its own, so it neither needs nor loads the host's, and telemetry is suppressed on it, so that
-//! exporting makes no telemetry. Each signal is a lane: one request at a time, in order.
+//! exporting makes no telemetry. Each destination of a signal is a lane: one request at a time, in order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use super::bisect;
 use super::ledger::DropReason;
 use super::outbox::Lease;
 use super::retry::{Backoff, Verdict};
-use super::signal::Signal;
+use super::signal::{Destination, Signal};
 use super::{Phase, Shared};
-use crate::config::{Config, OtlpConfig};
+use crate::config::{Config, ExporterConfig, OtlpConfig};
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Answer, Connections, Failure, FailureKind, Transport};
 
@@ -39,10 +39,10 @@ pub(crate) struct Sender {
     runtime: Handle,
 }
 
-/// What one signal needs to be sent.
+/// What one destination of a signal needs to be reached.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    signal: Signal,
+    destination: Destination,
     transport: Transport,
     /// The endpoint, fit for a log line.
     endpoint: String,
@@ -102,33 +102,51 @@ impl Sender {
 }
 
 impl Lane {
-    /// A lane for each signal that is exported.
+    /// A lane for each destination of each signal. Those of OTLP are first, so that reports speak of them.
     pub(crate) fn for_config(config: &Config) -> Result<Vec<Self>, Error> {
         let targets = [
             (Signal::Traces, &config.traces),
             (Signal::Metrics, &config.metrics),
             (Signal::Logs, &config.logs),
         ];
-        let targets = targets
-            .into_iter()
-            .filter_map(|(signal, target)| Some((signal, target.otlp()?)));
         let mut connections = Connections::default();
-        targets
-            .map(|(signal, target)| Self::new(signal, target, &mut connections))
-            .collect()
+        let mut lanes = Vec::new();
+        for (signal, target) in targets {
+            let otlp = target
+                .exporters
+                .iter()
+                .filter_map(|exporter| match exporter {
+                    ExporterConfig::Otlp(otlp) => Some(otlp),
+                    _ => None,
+                });
+            for (index, target) in otlp.enumerate() {
+                let destination = Destination { signal, index };
+                lanes.push(Self::new(destination, target, &mut connections)?);
+            }
+        }
+        Ok(lanes)
     }
 
     fn new(
-        signal: Signal,
+        destination: Destination,
         target: &OtlpConfig,
         connections: &mut Connections,
     ) -> Result<Self, Error> {
         let endpoint = target.endpoint_for_people();
         Ok(Self {
-            signal,
-            transport: Transport::new(signal, target, connections)?,
+            destination,
+            transport: Transport::new(destination.signal, target, connections)?,
             endpoint,
         })
+    }
+
+    pub(crate) fn destination(&self) -> Destination {
+        self.destination
+    }
+
+    /// Fit for people.
+    pub(crate) fn name(&self) -> &str {
+        &self.endpoint
     }
 
     /// Runs the lane, again after a panic. What it had leased stays held by the ledger and is given up.
@@ -138,7 +156,7 @@ impl Lane {
             let run = tokio::spawn(Arc::clone(&lane).run(Arc::clone(&shared)));
             match run.await {
                 Err(error) if error.is_panic() => shared.diagnostics.panicked("sender"),
-                _ => return shared.outbox.close(lane.signal),
+                _ => return shared.outbox.close(lane.destination),
             }
         }
     }
@@ -147,7 +165,7 @@ impl Lane {
         let mut changes = shared.outbox.changes();
         loop {
             changes.mark_unchanged();
-            match shared.outbox.lease(self.signal, MAX_REQUEST_BYTES) {
+            match shared.outbox.lease(self.destination, MAX_REQUEST_BYTES) {
                 Some(lease) => {
                     let guard = Settle {
                         shared: &shared,
@@ -172,7 +190,7 @@ impl Lane {
             .cloned()
             .partition(|batch| batch.created.elapsed() < shared.max_age);
         for batch in old {
-            shared.drop_items(self.signal, DropReason::Expired, batch.items, "");
+            shared.drop_items_at(self.destination, DropReason::Expired, batch.items, "");
         }
         let Some(request) = Batch::concat(&young) else {
             return Fate::Dropped;
@@ -209,7 +227,12 @@ impl Lane {
                 Verdict::RejectedItems => return Fate::Refused,
                 Verdict::RejectedRequest => {
                     let detail = failure.map(|failure| failure.detail).unwrap_or_default();
-                    shared.drop_items(self.signal, DropReason::Rejected, request.items, &detail);
+                    shared.drop_items_at(
+                        self.destination,
+                        DropReason::Rejected,
+                        request.items,
+                        &detail,
+                    );
                     return Fate::Dropped;
                 }
                 Verdict::Retry(Some(asked)) => Wait::Asked(backoff.next(Some(asked))),
@@ -220,10 +243,10 @@ impl Lane {
             if let Some(failure) = &failure {
                 shared
                     .diagnostics
-                    .attempt_failed(self.signal, &self.endpoint, failure);
+                    .attempt_failed(self.destination, &self.endpoint, failure);
             }
             if request.created.elapsed() >= shared.max_age {
-                shared.drop_items(self.signal, DropReason::Expired, request.items, "");
+                shared.drop_items_at(self.destination, DropReason::Expired, request.items, "");
                 return Fate::Dropped;
             }
             if pause(shared, wait, &mut unreachable_since).await.is_err() {
@@ -242,15 +265,15 @@ impl Lane {
         let rejected = rejected.min(request.items);
         shared
             .ledger
-            .delivered(self.signal, request.items - rejected);
+            .delivered(self.destination, request.items - rejected);
         let detail = remark.map_or("", |remark| remark.detail.as_str());
-        shared.drop_items(self.signal, DropReason::Partial, rejected, detail);
+        shared.drop_items_at(self.destination, DropReason::Partial, rejected, detail);
         if let (0, Some(remark)) = (rejected, remark) {
             shared
                 .diagnostics
-                .remarked(self.signal, &self.endpoint, remark);
+                .remarked(self.destination.signal, &self.endpoint, remark);
         }
-        shared.diagnostics.delivered(self.signal);
+        shared.diagnostics.delivered(self.destination);
     }
 }
 

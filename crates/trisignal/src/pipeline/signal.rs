@@ -36,6 +36,22 @@ impl Signal {
     }
 }
 
+/// One place that a signal goes to: the number of its lane in the outbox, and of its account in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Destination {
+    pub(crate) signal: Signal,
+    /// Counts the destinations of the signal from 0, which is the one that reports speak of.
+    pub(crate) index: usize,
+}
+
+impl Destination {
+    /// The one of a signal that has no more than one.
+    #[cfg(test)]
+    pub(crate) fn first(signal: Signal) -> Self {
+        Self { signal, index: 0 }
+    }
+}
+
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

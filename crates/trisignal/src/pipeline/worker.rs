@@ -18,7 +18,7 @@ use super::batch::{Batch, MAX_REQUEST_BYTES};
 use super::encode::{EncodeError, LogEncoder, SpanEncoder};
 use super::ledger::DropReason;
 use super::queue::Queue;
-use super::signal::Signal;
+use super::signal::{Destination, Signal};
 use super::{Shared, split};
 use crate::error::{Error, ErrorKind};
 use crate::limits::cut_span;
@@ -268,13 +268,28 @@ impl Shared {
             );
         }
         for part in parts {
-            for evicted in self.outbox.push(part) {
-                self.drop_items(evicted.signal, DropReason::OutboxFull, evicted.items, "");
+            for destination in self.outbox.destinations(signal) {
+                for (from, evicted) in self.outbox.push(destination, part.clone()) {
+                    self.drop_items_at(from, DropReason::OutboxFull, evicted.items, "");
+                }
             }
         }
     }
 
-    /// Counts lost items and says so once in a while. For the pipeline's own threads.
+    /// Counts items that are lost to one destination and says so once in a while. For the pipeline's own threads.
+    pub(crate) fn drop_items_at(
+        &self,
+        destination: Destination,
+        reason: DropReason,
+        items: u64,
+        detail: &str,
+    ) {
+        self.ledger.dropped_at(destination, reason, items);
+        self.diagnostics
+            .dropped(destination.signal, reason, items, detail);
+    }
+
+    /// Counts items that are lost to all destinations and says so once in a while. For the pipeline's own threads.
     pub(crate) fn drop_items(&self, signal: Signal, reason: DropReason, items: u64, detail: &str) {
         self.ledger.dropped(signal, reason, items);
         self.diagnostics.dropped(signal, reason, items, detail);
