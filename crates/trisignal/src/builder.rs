@@ -23,6 +23,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::signal::Signal;
 use crate::providers::{Hooks, Providers};
 use crate::redact::Redaction;
+use crate::sampling::Sampling;
 use crate::telemetry::Telemetry;
 
 /// A layer of the user on the subscriber that [`Builder::install`] makes.
@@ -286,7 +287,25 @@ impl Builder {
         self
     }
 
-    /// Decides which spans are recorded, instead of `OTEL_TRACES_SAMPLER`. Where it panics, the span is sampled.
+    /// Which traces are recorded, instead of `OTEL_TRACES_SAMPLER` and its like. Default: those that the parent records,
+    /// and all that begin here.
+    ///
+    /// ```
+    /// use trisignal::{Sampling, SamplingRule};
+    ///
+    /// let health_checks = SamplingRule::new(Sampling::always_off()).attribute("url.path", "/health*");
+    /// let builder = trisignal::builder("checkout").sampling(
+    ///     Sampling::parent_based(Sampling::ratio(0.1)).rule(health_checks),
+    /// );
+    /// # let _ = builder;
+    /// ```
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.settings.sampling = Some(sampling.into_config());
+        self
+    }
+
+    /// Decides which spans are recorded by code of your own, instead of `OTEL_TRACES_SAMPLER` and
+    /// [`sampling`](Self::sampling). Where it panics, the span is sampled.
     pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
         self.settings.own_sampler = true;
         self.hooks.sampler = Some(Arc::new(sampler));

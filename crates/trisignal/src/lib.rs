@@ -79,6 +79,7 @@ mod providers;
 mod redact;
 mod report;
 mod resource;
+mod sampling;
 mod shutdown_signal;
 mod telemetry;
 mod transport;
@@ -100,6 +101,7 @@ pub use self::pipeline::ledger::{DropReason, Dropped, SignalAccount};
 pub use self::pipeline::signal::Signal;
 pub use self::redact::Redaction;
 pub use self::report::{DestinationAccount, FlushReport, Health, Report, ShutdownReport};
+pub use self::sampling::{Sampling, SamplingRule};
 pub use self::telemetry::Telemetry;
 
 /// The OpenTelemetry types that are part of this API, in the versions that it was built with.
@@ -107,6 +109,7 @@ pub use self::telemetry::Telemetry;
 /// They are 0.x types: what is here may change its version with a minor version of this crate, and only here.
 pub mod otel {
     pub use opentelemetry::metrics::Meter;
+    pub use opentelemetry::trace::SpanKind;
     pub use opentelemetry::{Context, KeyValue, Value};
     pub use opentelemetry_sdk::logs::LogProcessor;
     pub use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};

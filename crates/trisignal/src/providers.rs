@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanProcessor};
+use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};
 
-use crate::config::{Config, RootSampler, SamplerConfig};
+use crate::config::Config;
 use crate::error::Error;
-use crate::guard::{Guard, GuardedLogProcessor, GuardedSampler, GuardedSpanProcessor, OnPanic};
+use crate::guard::{Guard, GuardedLogProcessor, GuardedSpanProcessor, OnPanic};
 use crate::metrics::guard::GuardedMeterProvider;
 use crate::pipeline::encode::MetricEncoder;
 use crate::pipeline::processors::{
@@ -16,6 +16,7 @@ use crate::pipeline::processors::{
     PipelineSpanProcessor,
 };
 use crate::pipeline::{Collect, Shared};
+use crate::sampling::{self, Chosen};
 
 /// The SDK's part, as far as signals are exported.
 #[derive(Default)]
@@ -23,6 +24,9 @@ pub(crate) struct Providers {
     pub(crate) tracer: Option<SdkTracerProvider>,
     pub(crate) meter: Option<(SdkMeterProvider, GuardedMeterProvider)>,
     pub(crate) logger: Option<SdkLoggerProvider>,
+    #[allow(dead_code, reason = "for the span layer, which is about to be ours")]
+    /// What the tracer asks; `None` only without a pipeline.
+    pub(crate) sampling: Option<Chosen>,
     /// Those of the user, once more: the providers go on after a shutdown, to have what comes late counted.
     span_processors: Vec<GuardedSpanProcessor>,
     log_processors: Vec<GuardedLogProcessor>,
@@ -55,6 +59,7 @@ impl Providers {
             span_processors,
             log_processors,
         } = hooks;
+        let sampling = sampling::configured(&config.sampler, sampler, &guard);
         let guarded = |inner| GuardedSpanProcessor::new(inner, &config.resource, guard.clone());
         let span_processors: Vec<_> = span_processors.into_iter().map(guarded).collect();
         let guarded = |inner| GuardedLogProcessor::new(inner, &config.resource, guard.clone());
@@ -64,11 +69,12 @@ impl Providers {
         let metrics = config.metrics.is_exported().then_some(());
         Ok(Self {
             tracer: traces
-                .map(|_| tracer_provider(config, shared, &guard, sampler, &span_processors)),
+                .map(|_| tracer_provider(config, shared, sampling.clone(), &span_processors)),
             logger: logs.map(|_| logger_provider(config, shared, &log_processors)),
             meter: metrics
                 .map(|_| meter_provider(config, shared, on_panic))
                 .transpose()?,
+            sampling: Some(sampling),
             span_processors,
             log_processors,
         })
@@ -120,18 +126,13 @@ impl Providers {
 fn tracer_provider(
     config: &Config,
     shared: &Arc<Shared>,
-    guard: &Guard,
-    sampler: Option<Arc<dyn ShouldSample>>,
+    sampling: Chosen,
     processors: &[GuardedSpanProcessor],
 ) -> SdkTracerProvider {
-    let inner = sampler.unwrap_or_else(|| Arc::new(configured_sampler(config.sampler)));
     let mut builder = SdkTracerProvider::builder()
         .with_resource(config.resource.clone())
         .with_span_limits(config.limits.for_sdk())
-        .with_sampler(GuardedSampler {
-            inner,
-            guard: guard.clone(),
-        })
+        .with_sampler(sampling)
         .with_span_processor(CorrelationProcessor);
     if !config.baggage_attributes.is_empty() {
         builder = builder.with_span_processor(BaggageProcessor {
@@ -147,19 +148,6 @@ fn tracer_provider(
             redactor: config.redaction.clone(),
         })
         .build()
-}
-
-fn configured_sampler(config: SamplerConfig) -> Sampler {
-    let root = match config.root {
-        RootSampler::AlwaysOn => Sampler::AlwaysOn,
-        RootSampler::AlwaysOff => Sampler::AlwaysOff,
-        RootSampler::TraceIdRatio(ratio) => Sampler::TraceIdRatioBased(ratio),
-    };
-    if config.parent_based {
-        Sampler::ParentBased(Box::new(root))
-    } else {
-        root
-    }
 }
 
 fn logger_provider(

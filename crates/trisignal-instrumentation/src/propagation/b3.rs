@@ -203,6 +203,16 @@ fn sampling(received: Option<&Received>, span: &SpanContext) -> Sampling {
     }
 }
 
+/// Whether the caller asked for the trace of `cx` to be debugged: recorded, whatever is sampled. Only
+/// B3 can say so, as `b3: …-d` or `x-b3-flags: 1`; for samplers that honour it.
+pub fn is_debug(cx: &Context) -> bool {
+    cx.get::<Received>().is_some_and(|received| {
+        let of_this_trace =
+            |(trace, _): (TraceId, SpanId)| trace == cx.span().span_context().trace_id();
+        received.sampling == Sampling::Debug && received.ids.is_none_or(of_this_trace)
+    })
+}
+
 fn read(extractor: &dyn Extractor) -> Option<Received> {
     match header(extractor, SINGLE) {
         Header::Absent => {}

@@ -53,7 +53,7 @@ use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::{Context, KeyValue};
 
-pub use self::b3::B3Propagator;
+pub use self::b3::{B3Propagator, is_debug};
 pub use self::baggage::BaggagePropagator;
 pub use self::carrier::{HeaderExtractor, HeaderInjector};
 pub use self::format::{Format, UnknownFormat, composite};

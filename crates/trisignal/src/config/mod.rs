@@ -15,6 +15,7 @@ mod reader;
 mod redact;
 mod redaction;
 mod resolve;
+pub(crate) mod sampling;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -34,8 +35,11 @@ use trisignal_instrumentation::propagation::Format;
 use crate::console::ConsoleFormat;
 use crate::limits::Limits;
 use crate::redact::Redactor;
+use crate::sampling::SamplerConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
+pub(crate) use parse::Problems;
+pub(crate) use redact::endpoint_for_people;
 pub(crate) use resolve::resolve;
 pub(crate) use settings::Settings;
 pub use types::{ByteSize, Compression, Exporter, Protocol};
@@ -132,7 +136,7 @@ pub(crate) struct OtlpConfig {
 impl OtlpConfig {
     /// The endpoint without what may be secret in it.
     pub(crate) fn endpoint_for_people(&self) -> String {
-        redact::endpoint_for_people(&self.endpoint.to_string())
+        endpoint_for_people(&self.endpoint.to_string())
     }
 }
 
@@ -169,23 +173,6 @@ pub(crate) struct ConsoleConfig {
     pub filter: String,
     /// False when `NO_COLOR` is set; whether stdout is a terminal is not known here.
     pub color: bool,
-}
-
-/// Which traces are recorded.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct SamplerConfig {
-    /// Follow the sampling of the parent where there is one, and ask `root` only for new traces.
-    pub parent_based: bool,
-    pub root: RootSampler,
-}
-
-/// The decision for a trace that begins here.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum RootSampler {
-    AlwaysOn,
-    AlwaysOff,
-    /// 0 to 1.
-    TraceIdRatio(f64),
 }
 
 /// How spans or logs are collected before they are encoded. No number is 0, and a batch is not larger than its queue.

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::Directive;
 use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
-use super::{Compression, ConsoleFormat, Protocol, RootSampler, SamplerConfig};
+use super::{Compression, ConsoleFormat, Protocol};
 
 /// Durations are cut to a year: longer ones mean "never", and must not overflow a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -19,10 +19,10 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What is wrong with one value.
 #[derive(Debug, Default)]
-pub(super) struct Problems(pub Vec<Problem>);
+pub(crate) struct Problems(pub Vec<Problem>);
 
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Continues the sentence that begins with the variable.
     pub problem: String,
     /// `None`: the next source is used, in the end the default.
@@ -134,22 +134,6 @@ pub(super) fn ratio(text: &str, problems: &mut Problems) -> Option<f64> {
         Ok(ratio) if (0.0..=1.0).contains(&ratio) => Some(ratio),
         _ => problems.reject("is not a number from 0 to 1"),
     }
-}
-
-pub(super) fn sampler(text: &str, problems: &mut Problems) -> Option<SamplerConfig> {
-    let name = text.to_ascii_lowercase();
-    let (parent_based, root) = match name.strip_prefix("parentbased_") {
-        Some(root) => (true, root),
-        None => (false, name.as_str()),
-    };
-    let root = match root {
-        "always_on" => RootSampler::AlwaysOn,
-        "always_off" => RootSampler::AlwaysOff,
-        // The ratio has a variable of its own; without it, every trace.
-        "traceidratio" => RootSampler::TraceIdRatio(1.0),
-        _ => return problems.reject("is not a known sampler"),
-    };
-    Some(SamplerConfig { parent_based, root })
 }
 
 pub(super) fn temporality(text: &str, problems: &mut Problems) -> Option<Temporality> {

@@ -10,7 +10,7 @@ use super::redaction::redactor;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
-    RootSampler, SamplerConfig, Settings, otlp, show,
+    Settings, otlp, sampling, show,
 };
 
 /// Per queue. Some 30,000 small spans, which is the bound that is met before that of items.
@@ -58,7 +58,7 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
             &table::TRACES_FILTER,
             reader,
         ),
-        sampler: sampler(settings, reader),
+        sampler: sampling::resolve(settings, reader),
         limits: super::limits::limits(reader),
         span_batch: span_batch(settings, reader),
         log_batch: log_batch(settings, reader),
@@ -175,23 +175,6 @@ fn filter(
         .as_deref()
         .and_then(|directives| filter_directives(directives).ok());
     reader.pick(key, code, variable, show::display)
-}
-
-fn sampler(settings: &Settings, reader: &mut Reader<'_>) -> SamplerConfig {
-    if settings.own_sampler {
-        // What the variables say is not in force, so it is not worth a warning either.
-        reader.note("traces.sampler", "of the code", Origin::Code);
-        return SamplerConfig {
-            parent_based: true,
-            root: RootSampler::AlwaysOn,
-        };
-    }
-    let (mut sampler, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
-    if let RootSampler::TraceIdRatio(share) = &mut sampler.root {
-        *share = reader.read_or_default(&table::TRACES_SAMPLER_ARG).0;
-    }
-    reader.note("traces.sampler", show::sampler(&sampler), origin);
-    sampler
 }
 
 fn span_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {

@@ -13,6 +13,7 @@ use crate::redact::{OwnRule, Redaction};
 use super::parse::filter_directives;
 use super::redact::endpoint_for_people;
 use super::{ByteSize, Compression, ConfigError, ConsoleFormat, Exporter, Protocol};
+use crate::sampling::SamplerConfig;
 
 /// Everything that code can say. `None` and empty lists mean "not said": the environment or the default decides.
 #[derive(Clone, Default)]
@@ -37,6 +38,7 @@ pub(crate) struct Settings {
     pub client_key: Option<PathBuf>,
     /// The code has a sampler of its own, so that the variables of samplers don't count.
     pub own_sampler: bool,
+    pub sampling: Option<SamplerConfig>,
     pub console_format: Option<ConsoleFormat>,
     pub console_filter: Option<String>,
     pub logs_filter: Option<String>,
@@ -113,6 +115,12 @@ impl Settings {
                 problem: "prometheus is for metrics only".into(),
             });
         }
+        if let Some(problem) = self.sampling.as_ref().and_then(SamplerConfig::problem) {
+            return Err(ConfigError {
+                setting: "sampling",
+                problem,
+            });
+        }
         let files = [
             ("ca_certificate", &self.ca_certificate),
             ("client_certificate", &self.client_certificate),
@@ -165,6 +173,7 @@ impl fmt::Debug for Settings {
             .field("console_filter", &self.console_filter)
             .field("logs_filter", &self.logs_filter)
             .field("traces_filter", &self.traces_filter)
+            .field("sampling", &self.sampling)
             .field("propagators", &self.propagators)
             .field("baggage_attributes", &self.baggage_attributes)
             .field("redaction", &self.redaction)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
-use super::{Config, ConsoleFormat, Effective, Exporter, Origin, RootSampler, SamplerConfig};
+use super::{Config, ConsoleFormat, Effective, Exporter, Origin};
 
 impl Config {
     /// Each value in force with its origin, one per line, without secrets.
@@ -80,18 +80,5 @@ pub(super) fn list(names: &[&str]) -> String {
         "none".to_owned()
     } else {
         names.join(",")
-    }
-}
-
-pub(super) fn sampler(value: &SamplerConfig) -> String {
-    let prefix = if value.parent_based {
-        "parentbased_"
-    } else {
-        ""
-    };
-    match value.root {
-        RootSampler::AlwaysOn => format!("{prefix}always_on"),
-        RootSampler::AlwaysOff => format!("{prefix}always_off"),
-        RootSampler::TraceIdRatio(ratio) => format!("{prefix}traceidratio {ratio}"),
     }
 }

@@ -12,7 +12,8 @@ use super::exporters;
 use super::members;
 use super::parse::{self, Problems};
 use super::redaction;
-use super::{Compression, ConsoleFormat, Exporter, Protocol, SamplerConfig};
+use super::{Compression, ConsoleFormat, Exporter, Protocol, sampling};
+use crate::sampling::rules::Rule;
 
 /// One variable whose value is a `T`.
 pub(super) struct Variable<T> {
@@ -106,11 +107,17 @@ variables! {
         exporters::of_logs, Plain,
         "Where log records go. The console, which OTEL_RUST_CONSOLE switches, is not affected.";
 
-    TRACES_SAMPLER: SamplerConfig = "OTEL_TRACES_SAMPLER",
-        "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio",
-        "parentbased_always_on", parse::sampler, Plain, "Which traces are recorded.";
-    TRACES_SAMPLER_ARG: f64 = "OTEL_TRACES_SAMPLER_ARG", "number from 0 to 1", "1.0", parse::ratio, Plain,
-        "The share of new traces that the traceidratio samplers record. Other samplers do not read it.";
+    TRACES_SAMPLER: sampling::Named = "OTEL_TRACES_SAMPLER",
+        "always_on, always_off, traceidratio, ratelimited, jaeger_remote, or one of these after `parentbased_`",
+        "parentbased_always_on", sampling::sampler, Plain,
+        "Which traces are recorded. After `parentbased_` it is asked for new traces only, and else the parent's decision holds. `xray` is not supported.";
+    TRACES_SAMPLER_ARG: String = "OTEL_TRACES_SAMPLER_ARG", "number, or k=v,k=v for jaeger_remote", "", parse::text, Endpoint,
+        "For `traceidratio` the share of traces, 0 to 1 (default 1.0); for `ratelimited` traces per second (default 100); for `jaeger_remote` `endpoint` (default `http://localhost:5778`, Jaeger's HTTP service), `pollingIntervalMs` (default 60000) and `initialSamplingRate` (default 0.001).";
+    SAMPLING_RULES: Vec<Rule> = "OTEL_RUST_SAMPLING_RULES", "rules: `drop url.path=/health*; 0.1 name=\"GET /search\"; keep kind=consumer`", "",
+        sampling::rules, Plain,
+        "Asked before the sampler about spans that begin here (without a parent in this process); the first that matches decides.";
+    SAMPLING_DEBUG: String = "OTEL_RUST_SAMPLING_DEBUG", "key of a baggage member", "", sampling::baggage_key, Plain,
+        "Traces in which this member of the baggage is `1` or `true`, and those with the debug flag of B3, are always recorded. Callers choose it: set it where they are trusted.";
 
     BSP_SCHEDULE_DELAY: Duration = "OTEL_BSP_SCHEDULE_DELAY", "milliseconds", "5000", parse::duration, Plain,
         "Longest time a span waits in its queue before it is encoded.";

@@ -224,6 +224,33 @@ fn debug_goes_on_in_the_trace_whatever_is_sampled_here() {
 }
 
 #[test]
+fn debug_is_of_the_trace_that_it_came_with() {
+    let ids = "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1";
+    let cases = [
+        (format!("{ids}-d"), true),
+        (format!("{ids}-1"), false),
+        (ids.to_owned(), false),
+        ("d".to_owned(), true),
+        ("1".to_owned(), false),
+    ];
+    for (header, debug) in cases {
+        let cx = received(&[("b3", &header)]);
+        assert_eq!(is_debug(&cx), debug, "{header}");
+        assert_eq!(is_debug(&child(&cx, false)), debug, "a child of {header}");
+    }
+    let other = SpanContext::new(
+        TraceId::from(1),
+        SpanId::from(1),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::NONE,
+    );
+    let debugged = received(&[("b3", &format!("{ids}-d"))]);
+    assert!(!is_debug(&debugged.with_remote_span_context(other)));
+    assert!(!is_debug(&Context::new()));
+}
+
+#[test]
 fn a_decision_of_ours_takes_the_place_of_the_callers() {
     for inbound in [
         "0",

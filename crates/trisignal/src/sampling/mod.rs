@@ -1,0 +1,83 @@
+//! Which traces are recorded: the samplers that variables, files and code can ask for.
+//!
+//! A [`SamplerConfig`] says what is wanted, [`configured`] makes it a sampler. The built-in ones never panic and take no
+//! lock. They do not allocate either, but for what a decision adds to the trace state: the threshold of a ratio is
+//! text there, because that is how the API holds it.
+
+mod config;
+mod public;
+mod rate;
+pub(crate) mod rules;
+mod sampler;
+mod share;
+#[cfg(test)]
+mod tests;
+mod threshold;
+
+use std::sync::Arc;
+
+use opentelemetry::trace::{Link, SpanKind, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
+
+#[cfg(test)]
+pub(crate) use self::config::ParentBased;
+pub(crate) use self::config::{DebugRequests, ENTRIES, JaegerRemote, SamplerConfig};
+pub use self::public::{Sampling, SamplingRule};
+pub(crate) use self::sampler::Sampler;
+use crate::guard::{Guard, GuardedSampler};
+
+/// The sampler of a pipeline.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen {
+    /// Its panics are contained.
+    pub(crate) sampler: Arc<dyn ShouldSample>,
+    /// Whether its decisions look at attributes.
+    #[allow(dead_code, reason = "for the span layer, which is about to be ours")]
+    pub(crate) needs_attributes: bool,
+    #[allow(dead_code, reason = "for changes at run time, which are about to come")]
+    /// The same sampler where it is one of ours, which can be changed at run time.
+    pub(crate) built_in: Option<Sampler>,
+}
+
+/// The SDK wants a sampler by value.
+impl ShouldSample for Chosen {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        self.sampler
+            .should_sample(parent, trace_id, name, kind, attributes, links)
+    }
+}
+
+/// The sampler of the code where there is one, else the one that `config` describes.
+pub(crate) fn configured(
+    config: &SamplerConfig,
+    own: Option<Arc<dyn ShouldSample>>,
+    guard: &Guard,
+) -> Chosen {
+    match own {
+        Some(inner) => Chosen {
+            sampler: Arc::new(GuardedSampler {
+                inner,
+                guard: guard.clone(),
+            }),
+            needs_attributes: true,
+            built_in: None,
+        },
+        None => {
+            let sampler = Sampler::new(config);
+            Chosen {
+                sampler: Arc::new(sampler.clone()),
+                needs_attributes: config.needs_attributes(),
+                built_in: Some(sampler),
+            }
+        }
+    }
+}

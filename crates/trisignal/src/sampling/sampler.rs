@@ -1,0 +1,307 @@
+//! The built-in samplers: a tree that is made once and only read from then on, but for the numbers in it.
+
+use std::sync::Arc;
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use trisignal_instrumentation::propagation;
+
+use super::config::SamplerConfig;
+use super::rate::Bucket;
+use super::rules::{Candidate, Conditions, Parent};
+use super::share::{Level, Share};
+use super::threshold::{self, Threshold};
+
+/// A built-in sampler. Clones are the same sampler.
+#[derive(Clone, Debug)]
+pub(crate) struct Sampler {
+    root: Arc<Node>,
+}
+
+#[derive(Debug)]
+enum Node {
+    Share(Share),
+    PerSecond(Bucket),
+    /// What the parent has.
+    Follow,
+    ParentBased(Box<Cases>),
+    Rules(Vec<(Conditions, Node)>, Box<Node>),
+    Debug(Option<String>, Box<Node>),
+}
+
+#[derive(Debug)]
+struct Cases {
+    root: Node,
+    remote_sampled: Node,
+    remote_not_sampled: Node,
+    local_sampled: Node,
+    local_not_sampled: Node,
+}
+
+/// A span that is about to begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// The context of the parent, if it is known: only baggage and flags of debugging are read from it.
+    pub(crate) context: Option<&'a Context>,
+    /// [`SpanContext::NONE`] for a new trace.
+    pub(crate) parent: &'a SpanContext,
+    pub(crate) trace_id: TraceId,
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a SpanKind,
+    pub(crate) attributes: &'a [KeyValue],
+}
+
+/// What is decided about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) sampled: bool,
+    pub(crate) state: StateChange,
+}
+
+/// What becomes of the trace state of the parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StateChange {
+    /// It is taken as it is.
+    Keep,
+    /// The threshold in it is not true any more.
+    WithoutThreshold,
+    Threshold(Threshold),
+}
+
+impl Sampler {
+    /// The sampler that `config` describes; for one that the code brings, which is not here, everything.
+    pub(crate) fn new(config: &SamplerConfig) -> Self {
+        Self {
+            root: Arc::new(Node::new(config)),
+        }
+    }
+
+    /// Decides, without an allocation.
+    pub(crate) fn decide(&self, question: &Question<'_>) -> Answer {
+        self.root.decide(question)
+    }
+
+    /// Another ratio, where there is one to change: see [`SamplerConfig::main_ratio`]. Says whether there is.
+    pub(crate) fn set_ratio(&self, ratio: f64) -> bool {
+        let Some(share) = self.root.main_share() else {
+            return false;
+        };
+        share.set(Level::of_ratio(ratio));
+        true
+    }
+}
+
+impl StateChange {
+    /// The trace state of a new span, whose parent has `state`.
+    pub(crate) fn apply(self, state: &TraceState) -> TraceState {
+        match self {
+            Self::Keep => state.clone(),
+            Self::WithoutThreshold => threshold::with_threshold(state, None),
+            Self::Threshold(threshold) => threshold::with_threshold(state, Some(threshold)),
+        }
+    }
+}
+
+impl ShouldSample for Sampler {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        _links: &[Link],
+    ) -> SamplingResult {
+        let decide = |parent: &SpanContext| {
+            let answer = self.decide(&Question {
+                context: parent_context,
+                parent,
+                trace_id,
+                name,
+                kind,
+                attributes,
+            });
+            SamplingResult {
+                decision: if answer.sampled {
+                    SamplingDecision::RecordAndSample
+                } else {
+                    SamplingDecision::Drop
+                },
+                attributes: Vec::new(),
+                trace_state: answer.state.apply(parent.trace_state()),
+            }
+        };
+        match parent_context {
+            Some(cx) => decide(cx.span().span_context()),
+            None => decide(&SpanContext::NONE),
+        }
+    }
+}
+
+impl Node {
+    fn new(config: &SamplerConfig) -> Self {
+        match config {
+            SamplerConfig::AlwaysOn | SamplerConfig::OwnCode => Self::Share(Share::new(Level::All)),
+            SamplerConfig::AlwaysOff => Self::Share(Share::new(Level::None)),
+            SamplerConfig::Ratio(ratio) => Self::Share(Share::new(Level::of_ratio(*ratio))),
+            SamplerConfig::PerSecond(rate) => Self::PerSecond(Bucket::new(*rate)),
+            SamplerConfig::ParentBased(each) => Self::ParentBased(Box::new(Cases {
+                root: Self::new(&each.root),
+                remote_sampled: Self::after_yes(&each.remote_sampled),
+                remote_not_sampled: Self::after_no(&each.remote_not_sampled),
+                local_sampled: Self::after_yes(&each.local_sampled),
+                local_not_sampled: Self::after_no(&each.local_not_sampled),
+            })),
+            SamplerConfig::Rules(rules, otherwise) => {
+                let rules = rules
+                    .iter()
+                    .map(|rule| (rule.conditions(), Self::new(&rule.sampler)));
+                Self::Rules(rules.collect(), Box::new(Self::new(otherwise)))
+            }
+            SamplerConfig::Debug(debug, inner) => {
+                Self::Debug(debug.baggage.clone(), Box::new(Self::new(inner)))
+            }
+            SamplerConfig::JaegerRemote(remote) => Self::new(&remote.initial),
+        }
+    }
+
+    /// "Always" after a parent that is sampled means what the parent means, its threshold included.
+    fn after_yes(config: &SamplerConfig) -> Self {
+        match config {
+            SamplerConfig::AlwaysOn => Self::Follow,
+            other => Self::new(other),
+        }
+    }
+
+    fn after_no(config: &SamplerConfig) -> Self {
+        match config {
+            SamplerConfig::AlwaysOff => Self::Follow,
+            other => Self::new(other),
+        }
+    }
+
+    fn decide(&self, question: &Question<'_>) -> Answer {
+        match self {
+            Self::Share(share) => by_share(share.get(), question),
+            Self::PerSecond(bucket) => Answer {
+                sampled: bucket.take(),
+                state: StateChange::WithoutThreshold,
+            },
+            Self::Follow => follow(question),
+            Self::ParentBased(each) => each.of(question.parent).decide(question),
+            Self::Rules(rules, otherwise) => {
+                let span = Candidate {
+                    parent: parent_of(question.parent),
+                    kind: question.kind,
+                    name: question.name,
+                    attributes: question.attributes,
+                };
+                let rule = rules.iter().find(|(conditions, _)| conditions.hold(&span));
+                rule.map_or(&**otherwise, |(_, sampler)| sampler)
+                    .decide(question)
+            }
+            Self::Debug(key, inner) => {
+                if question
+                    .context
+                    .is_some_and(|cx| is_debug(cx, key.as_deref()))
+                {
+                    Answer {
+                        sampled: true,
+                        state: StateChange::WithoutThreshold,
+                    }
+                } else {
+                    inner.decide(question)
+                }
+            }
+        }
+    }
+
+    fn main_share(&self) -> Option<&Share> {
+        match self {
+            Self::Share(share) => Some(share),
+            Self::ParentBased(each) => each.root.main_share(),
+            Self::Rules(_, inner) | Self::Debug(_, inner) => inner.main_share(),
+            Self::PerSecond(_) | Self::Follow => None,
+        }
+    }
+}
+
+impl Cases {
+    fn of(&self, parent: &SpanContext) -> &Node {
+        match (parent_of(parent), parent.is_sampled()) {
+            (Parent::None, _) => &self.root,
+            (Parent::Remote, true) => &self.remote_sampled,
+            (Parent::Remote, false) => &self.remote_not_sampled,
+            (Parent::Local, true) => &self.local_sampled,
+            (Parent::Local, false) => &self.local_not_sampled,
+        }
+    }
+}
+
+fn parent_of(parent: &SpanContext) -> Parent {
+    match (parent.is_valid(), parent.is_remote()) {
+        (false, _) => Parent::None,
+        (true, true) => Parent::Remote,
+        (true, false) => Parent::Local,
+    }
+}
+
+fn by_share(level: Level, question: &Question<'_>) -> Answer {
+    let state = question.parent.trace_state();
+    match level {
+        // A threshold of the parent would speak of another decision than this one.
+        Level::All => Answer {
+            sampled: true,
+            state: match threshold::threshold(state) {
+                Some(_) => StateChange::Threshold(Threshold::ALL),
+                None => StateChange::Keep,
+            },
+        },
+        Level::None => Answer {
+            sampled: false,
+            state: StateChange::WithoutThreshold,
+        },
+        Level::Consistent(threshold) => {
+            if threshold.keeps(threshold::randomness(question.trace_id, state)) {
+                Answer {
+                    sampled: true,
+                    state: StateChange::Threshold(threshold),
+                }
+            } else {
+                Answer {
+                    sampled: false,
+                    state: StateChange::WithoutThreshold,
+                }
+            }
+        }
+    }
+}
+
+/// As the parent, with its threshold where that agrees with what the parent did.
+fn follow(question: &Question<'_>) -> Answer {
+    let sampled = question.parent.is_sampled();
+    let state = question.parent.trace_state();
+    let agrees = threshold::threshold(state).is_none_or(|threshold| {
+        sampled && threshold.keeps(threshold::randomness(question.trace_id, state))
+    });
+    Answer {
+        sampled,
+        state: if agrees {
+            StateChange::Keep
+        } else {
+            StateChange::WithoutThreshold
+        },
+    }
+}
+
+/// Whether the caller wants this trace whatever happens.
+fn is_debug(cx: &Context, key: Option<&str>) -> bool {
+    let by_baggage = || {
+        let value = cx.baggage().get(key?)?;
+        let value = value.as_str();
+        Some(value == "1" || value.eq_ignore_ascii_case("true"))
+    };
+    propagation::is_debug(cx) || by_baggage().unwrap_or(false)
+}
