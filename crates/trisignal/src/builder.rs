@@ -19,6 +19,7 @@ use crate::config::{
 use crate::console::{ConsoleFormat, ConsoleWriter};
 use crate::error::Error;
 use crate::install;
+use crate::metrics::OwnMetrics;
 use crate::pipeline::Pipeline;
 use crate::pipeline::signal::Signal;
 use crate::providers::{Hooks, Providers};
@@ -270,6 +271,21 @@ impl Builder {
     /// How often metrics are exported. Default 60 s.
     pub fn metric_interval(mut self, interval: Duration) -> Self {
         self.settings.metric_interval = Some(interval);
+        self
+    }
+
+    /// What is measured without being asked for, instead of `OTEL_RUST_OWN_METRICS`. None at all turns it off. Default
+    /// [`OwnMetrics::ALL`].
+    ///
+    /// ```
+    /// use trisignal::OwnMetrics;
+    ///
+    /// let builder = trisignal::builder("checkout").own_metrics([OwnMetrics::Process]);
+    /// # let _ = builder;
+    /// ```
+    pub fn own_metrics(mut self, groups: impl IntoIterator<Item = OwnMetrics>) -> Self {
+        let chosen = self.settings.own_metrics.insert(Vec::new());
+        add_new(chosen, groups);
         self
     }
 

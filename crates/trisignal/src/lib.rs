@@ -94,6 +94,7 @@ pub use self::config::{
 };
 pub use self::console::ConsoleFormat;
 pub use self::error::{Error, ErrorKind};
+pub use self::metrics::OwnMetrics;
 pub use self::metrics::{
     BoundCounter, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter,
 };

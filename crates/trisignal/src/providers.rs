@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::guard::{Guard, GuardedLogProcessor, GuardedSpanProcessor, OnPanic};
 use crate::metrics::guard::GuardedMeterProvider;
+use crate::metrics::own;
 use crate::pipeline::encode::MetricEncoder;
 use crate::pipeline::processors::{
     BaggageProcessor, CorrelationProcessor, PipelineLogProcessor, PipelineMetricExporter,
@@ -181,5 +182,6 @@ fn meter_provider(
         .with_reader(reader)
         .build();
     let guarded = GuardedMeterProvider::new(provider.clone(), on_panic);
+    own::register(&config.own_metrics, &guarded);
     Ok((provider, guarded))
 }

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::install;
 use crate::life::Life;
+use crate::metrics::{OwnMetrics, own, runtime};
 use crate::pipeline::{Drained, Pipeline};
 use crate::providers::Providers;
 use crate::report::{FlushReport, Health, Report, ShutdownReport};
@@ -259,6 +260,42 @@ impl Telemetry {
     #[must_use]
     pub fn meter(&self, name: &'static str) -> Meter {
         self.meter_of(InstrumentationScope::builder(name).build())
+    }
+
+    /// Measures a tokio runtime, as `tokio.runtime.*` with the attribute `tokio.runtime.name`. The one in which telemetry
+    /// was set up is measured anyway, under the name `main`. Does nothing when metrics are not exported, or when
+    /// [`OwnMetrics::Runtime`](crate::OwnMetrics::Runtime) is not wanted.
+    ///
+    /// ```
+    /// # let telemetry = trisignal::builder("checkout").own_metrics([]).build()?;
+    /// let jobs = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    /// telemetry.observe_runtime("jobs", jobs.handle());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observe_runtime(&self, name: &str, runtime: &tokio::runtime::Handle) {
+        let groups = &self.inner.config.own_metrics;
+        if let Some((_, provider)) = &self.inner.providers.meter
+            && groups.contains(&OwnMetrics::Runtime)
+        {
+            runtime::register(&own::meter(provider), name, runtime);
+        }
+    }
+
+    /// Measures memory by what the allocator says, as `rust.memory.allocated`. `allocated` is asked at each collection
+    /// for the bytes that the program has allocated and not freed; it should be quick. Does nothing when metrics are
+    /// not exported.
+    ///
+    /// ```no_run
+    /// # let telemetry = trisignal::init("checkout")?;
+    /// # fn allocated_bytes() -> u64 { 0 }
+    /// // With jemalloc: `epoch::advance().ok(); stats::allocated::read().unwrap_or(0) as u64` of tikv-jemalloc-ctl.
+    /// telemetry.observe_allocator(allocated_bytes);
+    /// # Ok::<(), trisignal::Error>(())
+    /// ```
+    pub fn observe_allocator(&self, allocated: impl Fn() -> u64 + Send + Sync + 'static) {
+        if let Some((_, provider)) = &self.inner.providers.meter {
+            runtime::register_allocator(&own::meter(provider), allocated);
+        }
     }
 
     /// A meter whose measurements are of `scope`.

@@ -34,6 +34,7 @@ fn what_is_counted_before_and_after_the_start_arrives() {
 
     let receiver = Receiver::start_blocking().unwrap();
     let telemetry = trisignal::builder("statics")
+        .own_metrics([])
         .environment(BTreeMap::<String, String>::new())
         .endpoint(receiver.http_endpoint())
         .console(ConsoleFormat::Off)

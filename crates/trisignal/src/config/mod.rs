@@ -34,6 +34,7 @@ use trisignal_instrumentation::propagation::Format;
 
 use crate::console::ConsoleFormat;
 use crate::limits::Limits;
+use crate::metrics::OwnMetrics;
 use crate::redact::Redactor;
 use crate::sampling::SamplerConfig;
 
@@ -68,6 +69,8 @@ pub(crate) struct Config {
     /// At least 1 ms.
     pub metric_interval: Duration,
     pub temporality: Temporality,
+    /// What telemetry measures by itself; each group at most once.
+    pub own_metrics: Vec<OwnMetrics>,
     /// Each at most once; empty when propagation is off.
     pub propagators: Vec<Format>,
     /// Keys of the baggage members that spans and logs show; each at most once, and never the correlation ID's.

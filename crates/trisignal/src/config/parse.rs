@@ -11,6 +11,7 @@ use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
 use super::{Compression, ConsoleFormat, Protocol};
+use crate::metrics::OwnMetrics;
 
 /// Durations are cut to a year: longer ones mean "never", and must not overflow a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -210,6 +211,34 @@ pub(super) fn list(text: &str) -> impl Iterator<Item = String> {
     text.split(',')
         .map(|part| part.trim().to_ascii_lowercase())
         .filter(|part| !part.is_empty())
+}
+
+/// The groups that are asked for, each once and in order.
+pub(super) fn own_metrics(text: &str, problems: &mut Problems) -> Option<Vec<OwnMetrics>> {
+    let mut chosen = Vec::new();
+    let mut none = false;
+    let mut unknown = Vec::new();
+    for name in list(text) {
+        match OwnMetrics::ALL
+            .into_iter()
+            .find(|group| group.as_str() == name)
+        {
+            Some(group) if chosen.contains(&group) => {}
+            Some(group) => chosen.push(group),
+            None if name == "none" => none = true,
+            None => unknown.push(name),
+        }
+    }
+    let nothing_left = chosen.is_empty() && !none;
+    for name in unknown {
+        let problem = format!("asks for the unknown group \"{}\"", value_for_people(&name));
+        let instead = (!nothing_left).then(|| "it is left out".to_owned());
+        problems.0.push(Problem { problem, instead });
+    }
+    if none && !chosen.is_empty() {
+        problems.note("asks for `none` next to other groups", "`none` is left out");
+    }
+    (!nothing_left).then_some(chosen)
 }
 
 /// The formats that are asked for, each once and in order.

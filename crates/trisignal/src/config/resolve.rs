@@ -74,6 +74,12 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
             &table::TEMPORALITY,
             show::debug,
         ),
+        own_metrics: reader.pick(
+            "metrics.own",
+            settings.own_metrics.clone(),
+            &table::OWN_METRICS,
+            show::own_metrics,
+        ),
         propagators: reader.pick(
             "propagators",
             settings.propagators.clone(),

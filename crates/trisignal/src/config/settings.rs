@@ -13,6 +13,7 @@ use crate::redact::{OwnRule, Redaction};
 use super::parse::filter_directives;
 use super::redact::endpoint_for_people;
 use super::{ByteSize, Compression, ConfigError, ConsoleFormat, Exporter, Protocol};
+use crate::metrics::OwnMetrics;
 use crate::sampling::SamplerConfig;
 
 /// Everything that code can say. `None` and empty lists mean "not said": the environment or the default decides.
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     pub logs_filter: Option<String>,
     pub traces_filter: Option<String>,
     pub metric_interval: Option<Duration>,
+    /// Each group once. Empty is "none at all".
+    pub own_metrics: Option<Vec<OwnMetrics>>,
     /// The formats of context in headers, each once. Empty is "none at all".
     pub propagators: Option<Vec<Format>>,
     /// Keys of baggage members to show on spans and logs, each once.
@@ -179,6 +182,7 @@ impl fmt::Debug for Settings {
             .field("redaction", &self.redaction)
             .field("own_redaction", &self.own_redaction.is_some())
             .field("metric_interval", &self.metric_interval)
+            .field("own_metrics", &self.own_metrics)
             .field("schedule_delay", &self.schedule_delay)
             .field("queue_items", &self.queue_items)
             .field("queue_bytes", &self.queue_bytes)

@@ -7,6 +7,7 @@ use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
 use super::{Config, ConsoleFormat, Effective, Exporter, Origin};
+use crate::metrics::OwnMetrics;
 
 impl Config {
     /// Each value in force with its origin, one per line, without secrets.
@@ -71,6 +72,15 @@ pub(super) fn debug<T: fmt::Debug>(value: &T) -> String {
 )]
 pub(super) fn propagators(value: &Vec<Format>) -> String {
     let names: Vec<_> = value.iter().map(|format| format.name()).collect();
+    list(&names)
+}
+
+#[expect(
+    clippy::ptr_arg,
+    reason = "one of the functions that show what a variable holds"
+)]
+pub(super) fn own_metrics(value: &Vec<OwnMetrics>) -> String {
+    let names: Vec<_> = value.iter().map(|group| group.as_str()).collect();
     list(&names)
 }
 

@@ -13,6 +13,7 @@ use super::members;
 use super::parse::{self, Problems};
 use super::redaction;
 use super::{Compression, ConsoleFormat, Exporter, Protocol, sampling};
+use crate::metrics::OwnMetrics;
 use crate::sampling::rules::Rule;
 
 /// One variable whose value is a `T`.
@@ -163,6 +164,8 @@ variables! {
         parse::timeout, Plain, "Where set, a second upper limit to one attempt at exporting metrics.";
     TEMPORALITY: Temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative, delta or lowmemory",
         "cumulative", parse::temporality, Plain, "Whether sums and histograms begin anew after each collection.";
+    OWN_METRICS: Vec<OwnMetrics> = "OTEL_RUST_OWN_METRICS", "list of process, runtime; or none", "process,runtime",
+        parse::own_metrics, Plain, "What is measured without being asked for: the process, and the tokio runtime in which telemetry is set up.";
 
     ENDPOINT: String = "OTEL_EXPORTER_OTLP_ENDPOINT" per signal, "URL", "", parse::text, Endpoint,
         "The backend: http://localhost:4318, or http://localhost:4317 for gRPC. For HTTP `v1/traces`, `v1/metrics` or `v1/logs` is appended; a signal's own endpoint is taken as it is.";

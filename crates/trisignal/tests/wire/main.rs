@@ -10,6 +10,7 @@ mod common;
 mod compression;
 mod life;
 mod outages;
+mod own_metrics;
 mod panics;
 mod processors;
 mod proxy;

@@ -71,6 +71,33 @@ fn code_chooses_propagators_and_what_of_baggage_is_shown() {
 }
 
 #[test]
+fn the_groups_of_own_metrics_are_chosen() {
+    use crate::metrics::OwnMetrics::{self, Process, Runtime};
+
+    let cases: &[(&str, &[OwnMetrics], usize)] = &[
+        ("", &OwnMetrics::ALL, 0),
+        ("runtime, process,runtime", &[Runtime, Process], 0),
+        ("Process", &[Process], 0),
+        ("none", &[], 0),
+        ("none,process", &[Process], 1),
+        ("process,weather", &[Process], 1),
+        ("weather", &OwnMetrics::ALL, 1),
+    ];
+    for (text, expected, problems) in cases {
+        let config = with(&[("OTEL_RUST_OWN_METRICS", text)]);
+        assert_eq!(config.own_metrics, *expected, "{text}");
+        assert_eq!(warnings(&config).len(), *problems, "{text}");
+    }
+    let settings = Settings {
+        own_metrics: Some(vec![Runtime]),
+        ..Settings::default()
+    };
+    let config = resolved(&settings, &[("OTEL_RUST_OWN_METRICS", "weather")]);
+    assert_eq!(config.own_metrics, [Runtime]);
+    assert!(config.explain().contains("metrics.own = runtime (code)\n"));
+}
+
+#[test]
 fn headers() {
     let cases: &[(&str, Pairs<'_>, usize)] = &[
         ("a=b", &[("a", "b")], 0),
