@@ -200,6 +200,7 @@ impl Telemetry {
         let console = ConsoleOptions {
             format: config.console.format,
             service: config.service_name.clone(),
+            resource: config.resource.clone(),
             filter: parsed(&config.console.filter),
             writer: console_writer.clone(),
             no_color: !config.console.color,

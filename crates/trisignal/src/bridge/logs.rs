@@ -236,6 +236,7 @@ impl EventLayer {
                 level: *metadata.level(),
                 target: metadata.target(),
                 message: scratch.text.message(),
+                exception: scratch.text.exception(),
                 trace,
                 correlation,
                 fields: &scratch.fields,

@@ -170,6 +170,7 @@ pub(super) fn console(text: &str, problems: &mut Problems) -> Option<ConsoleForm
         "auto" => Some(ConsoleFormat::Auto),
         "pretty" => Some(ConsoleFormat::Pretty),
         "json" => Some(ConsoleFormat::Json),
+        "ecs" => Some(ConsoleFormat::Ecs),
         // `none` is how all variables of OpenTelemetry spell "nothing at all".
         "off" | "none" => Some(ConsoleFormat::Off),
         _ => problems.reject("is not a known form"),

@@ -196,8 +196,8 @@ variables! {
         "Which log records are exported. Warnings and errors inside of an exported span are events of that span as well, whatever this says.";
     TRACES_FILTER: String = "OTEL_RUST_TRACES_FILTER", "filter directives", "info", parse::filter, Plain,
         "Which spans are recorded and exported.";
-    CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json or off", "auto", parse::console, Plain,
-        "The form of the console: `auto` is pretty on a terminal and JSON lines elsewhere.";
+    CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json, ecs or off", "auto", parse::console, Plain,
+        "The form of the console: `auto` is pretty on a terminal and JSON lines elsewhere; `ecs` is JSON lines in the Elastic Common Schema.";
     REDACTION: Redaction = "OTEL_RUST_REDACTION", "list of keys, tokens, urls, card_numbers, emails; on; off", "on", redaction::kinds, Plain,
         "Which secrets are hidden in console lines, log records and spans. `on` is keys, tokens and urls; `on,emails` is one more.";
     REDACTION_KEYS: Vec<String> = "OTEL_RUST_REDACTION_KEYS", "list of words", "", redaction::names, Plain,

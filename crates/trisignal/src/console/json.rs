@@ -71,7 +71,8 @@ pub(super) fn push_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn push_content(out: &mut String, text: &str) {
+/// Appends `text` as it stands inside of a JSON string.
+pub(super) fn push_content(out: &mut String, text: &str) {
     let special = |c| c == '"' || c == '\\' || is_unsafe(c);
     push_escaped(out, text, special, |out, c| match c {
         '"' => out.push_str("\\\""),
@@ -86,7 +87,7 @@ fn push_content(out: &mut String, text: &str) {
     });
 }
 
-fn push_value(out: &mut String, value: Value<'_>) {
+pub(super) fn push_value(out: &mut String, value: Value<'_>) {
     let _ = match value {
         Value::Bool(value) => write!(out, "{value}"),
         Value::I64(value) => write!(out, "{value}"),

@@ -3,6 +3,7 @@
 //! One event is one physical line, whatever it carries: what could end a line, move the cursor or turn the reading
 //! direction is escaped everywhere, in names and targets as in values. A line is handed to the writer whole.
 
+mod ecs;
 mod escape;
 mod json;
 mod pretty;
@@ -11,6 +12,7 @@ mod writer;
 
 use std::time::SystemTime;
 
+use opentelemetry_sdk::Resource;
 use tracing::Level;
 
 pub(crate) use self::writer::ConsoleWriter;
@@ -30,6 +32,8 @@ pub enum ConsoleFormat {
     Pretty,
     /// One JSON object on a line.
     Json,
+    /// One JSON object on a line, in the Elastic Common Schema.
+    Ecs,
     /// Nothing is written.
     Off,
 }
@@ -41,6 +45,8 @@ pub(crate) struct ConsoleOptions {
     pub(crate) format: ConsoleFormat,
     /// The name of the service, in each JSON line.
     pub(crate) service: String,
+    /// The service, as an ECS line shows it.
+    pub(crate) resource: Resource,
     /// Which events are written.
     pub(crate) filter: Filter,
     /// Where lines go; standard output by default.
@@ -55,6 +61,8 @@ pub(crate) struct Line<'a> {
     pub(crate) level: Level,
     pub(crate) target: &'a str,
     pub(crate) message: Option<&'a str>,
+    /// The error in the field `error` or `err`, without its sources.
+    pub(crate) exception: Option<&'a str>,
     pub(crate) trace: Option<TraceIds>,
     pub(crate) correlation: Option<&'a str>,
     /// Those of the event, then those of its spans.
@@ -77,6 +85,7 @@ enum Style {
     Json {
         service: String,
     },
+    Ecs(ecs::Service),
 }
 
 impl Console {
@@ -95,6 +104,7 @@ impl Console {
             ConsoleFormat::Off => return None,
             ConsoleFormat::Pretty => pretty,
             ConsoleFormat::Json => json(),
+            ConsoleFormat::Ecs => Style::Ecs(ecs::Service::of(&options.resource)),
             ConsoleFormat::Auto if terminal => pretty,
             ConsoleFormat::Auto => json(),
         };
@@ -110,6 +120,7 @@ impl Console {
         match &self.style {
             Style::Pretty { colour } => pretty::push_line(buffer, line, *colour),
             Style::Json { service } => json::push_line(buffer, line, service),
+            Style::Ecs(service) => ecs::push_line(buffer, line, service),
         }
         buffer.push('\n');
         self.writer.write(buffer.as_bytes());

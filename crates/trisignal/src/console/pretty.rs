@@ -51,7 +51,8 @@ fn push_ids(out: &mut String, line: &Line<'_>, paint: &Paint) {
     let mut id = |name: &str, value: &dyn Display| {
         out.push(' ');
         paint.push(out, DIM, |out| {
-            let _ = write!(out, "{name}={value}");
+            let _ = write!(out, "{name}=");
+            push_text(out, &value.to_string());
         });
     };
     if let Some(trace) = line.trace {

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use opentelemetry::{SpanId, TraceFlags, TraceId};
+use opentelemetry::{KeyValue, SpanId, TraceFlags, TraceId};
 
 use super::*;
 use crate::bridge::events::fields::Value;
@@ -32,6 +32,11 @@ const JSON: Case = Case {
     format: ConsoleFormat::Json,
     terminal: false,
     no_color: false,
+};
+
+const ECS: Case = Case {
+    format: ConsoleFormat::Ecs,
+    ..JSON
 };
 
 const PRETTY: Case = Case {
@@ -55,6 +60,13 @@ fn written(case: &Case, line: &Line<'_>) -> Option<String> {
     let (console, _) = Console::open(ConsoleOptions {
         format: case.format,
         service: "check\"out\n".to_owned(),
+        resource: Resource::builder_empty()
+            .with_attributes([
+                KeyValue::new("service.name", "check\"out\n"),
+                KeyValue::new("service.version", "1.2.3"),
+                KeyValue::new("host.name", "not said"),
+            ])
+            .build(),
         filter: Filter::parse("info").unwrap(),
         writer,
         no_color: case.no_color,
@@ -81,6 +93,7 @@ fn line(fields: &Fields) -> Line<'_> {
         level: Level::WARN,
         target: "checkout::\u{202e}orders",
         message: Some("order\x1b[2J placed"),
+        exception: None,
         trace: Some(TRACE),
         correlation: Some("order-4711"),
         fields,
@@ -99,6 +112,99 @@ fn a_json_line_in_full() {
         "\n"
     );
     assert_eq!(written(&JSON, &line(&fields)).unwrap(), expected);
+}
+
+#[test]
+fn an_ecs_line_in_full() {
+    let fields = fields();
+    let expected = concat!(
+        r#"{"@timestamp":"2026-11-22T17:00:00.123456789Z","log.level":"WARN","message":"order\u001b[2J placed","#,
+        r#""ecs.version":"8.11.0","service.name":"check\"out\n","service.version":"1.2.3","#,
+        r#""log.logger":"checkout::\u202eorders","#,
+        r#""trace.id":"4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b","span.id":"0a0a0a0a0a0a0a0a","#,
+        r#""labels":{"correlation_id":"order-4711","who":"Ann \"A\" \\ B\n","path":"/pay\\x","empty":""},"#,
+        r#""numeric_labels":{"order_id":42,"total":9.0}}"#,
+        "\n"
+    );
+    assert_eq!(written(&ECS, &line(&fields)).unwrap(), expected);
+}
+
+#[test]
+fn ecs_has_places_for_errors_and_one_for_each_label() {
+    let mut fields = Fields::default();
+    fields.set("error.type", Value::Text("timeout"));
+    fields.set("exception.type", Value::Text("Elapsed"));
+    fields.set("exception.stacktrace", Value::Text("at main"));
+    fields.set("error", Value::Text("payment failed: no answer"));
+    fields.set("a.b", Value::Bool(true));
+    fields.set("a_b", Value::Text("two"));
+    fields.set("a*b", Value::F64(f64::NAN));
+    fields.set("correlation.id", Value::Text("order-4711"));
+    fields.set("correlation_id", Value::I64(-1));
+    let line = Line {
+        message: None,
+        exception: Some("payment failed"),
+        ..line(&fields)
+    };
+    let shown: serde_json::Value = serde_json::from_str(&written(&ECS, &line).unwrap()).unwrap();
+    assert_eq!(shown["message"], "");
+    assert_eq!(shown["error.type"], "Elapsed");
+    assert_eq!(shown["error.message"], "payment failed");
+    assert_eq!(shown["error.stack_trace"], "at main");
+    assert_eq!(
+        shown["labels"],
+        serde_json::json!({
+            "correlation_id": "order-4711", "error_type": "timeout", "error": "payment failed: no answer",
+            "a_b": "true", "fields1_a_b": "two", "fields2_a_b": "NaN",
+        })
+    );
+    assert_eq!(
+        shown["numeric_labels"],
+        serde_json::json!({ "fields1_correlation_id": -1 })
+    );
+}
+
+/// Nothing that a field, a target or a message holds makes a second line, ends the JSON early, or reaches a terminal.
+#[test]
+fn every_line_is_one_line_and_says_what_it_was_given() {
+    let hostile = [
+        "a\nb\r\nc",
+        "\u{1b}[2J\u{1b}]0;owned\u{7}",
+        "\u{202e}gnp.exe\u{2066}",
+        "line\u{2028}paragraph\u{2029}",
+        "nul\0del\u{7f}c1\u{9b}",
+        "\"},{\"level\":\"ERROR\"",
+        "\\\"\\u0022\\n",
+        "é😀\u{fffd}\u{feff}",
+        &"x\n".repeat(32 * 1024),
+    ];
+    for text in hostile {
+        let mut fields = Fields::default();
+        fields.set("text", Value::Text(text));
+        fields.set("key\n\"\u{202e}", Value::Text("value"));
+        let line = Line {
+            target: text,
+            message: Some(text),
+            exception: Some(text),
+            correlation: Some(text),
+            ..line(&fields)
+        };
+        for case in [&JSON, &ECS, &PRETTY] {
+            let shown = written(case, &line).unwrap();
+            let whole = shown.strip_suffix('\n').unwrap();
+            assert!(!whole.contains(escape::is_unsafe), "{whole:.200}");
+            if case.format == ConsoleFormat::Pretty {
+                continue;
+            }
+            let read: serde_json::Value = serde_json::from_str(whole).unwrap();
+            assert_eq!(read["message"], text);
+            let (target, field) = match case.format {
+                ConsoleFormat::Ecs => (&read["log.logger"], &read["labels"]["text"]),
+                _ => (&read["target"], &read["text"]),
+            };
+            assert_eq!((target.as_str(), field.as_str()), (Some(text), Some(text)));
+        }
+    }
 }
 
 #[test]

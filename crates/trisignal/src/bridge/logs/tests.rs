@@ -84,6 +84,7 @@ impl Rig {
             console: Some(ConsoleOptions {
                 format,
                 service: "checkout".to_owned(),
+                resource: opentelemetry_sdk::Resource::builder_empty().build(),
                 filter: Filter::parse(filters.console).unwrap(),
                 writer,
                 no_color: true,

@@ -131,6 +131,7 @@ fn without_a_destination_nothing_is_followed() {
             console: console.map(|format| ConsoleOptions {
                 format,
                 service: String::new(),
+                resource: opentelemetry_sdk::Resource::builder_empty().build(),
                 filter: Filter::parse("debug").unwrap(),
                 writer: ConsoleWriter::stdout(),
                 no_color: false,

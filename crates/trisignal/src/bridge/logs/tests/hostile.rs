@@ -305,6 +305,7 @@ fn destinations_that_log_do_not_feed_themselves() {
         console: Some(ConsoleOptions {
             format: ConsoleFormat::Json,
             service: String::new(),
+            resource: opentelemetry_sdk::Resource::builder_empty().build(),
             filter: Filter::parse("info").unwrap(),
             writer,
             no_color: false,
@@ -359,6 +360,7 @@ fn a_console_that_fails_stops_nothing() {
         console: Some(ConsoleOptions {
             format: ConsoleFormat::Json,
             service: String::new(),
+            resource: opentelemetry_sdk::Resource::builder_empty().build(),
             filter: Filter::parse("info").unwrap(),
             writer: writer.clone(),
             no_color: false,
