@@ -1,15 +1,16 @@
 //! The account of every item: `produced = delivered + held + dropped{reason}`, exact at any time.
 //!
 //! Each move of items is one step under the lock of its signal, so a reading never sees an item in two places
-//! or in none. Items enter by [`Ledger::produced`] and leave by [`Ledger::delivered`] or [`Ledger::dropped`];
-//! between the two they are held by the pipeline, in a queue, in the encoder, in the outbox or on the wire.
+//! or in none. Items enter by [`Ledger::produced`], or by the [`Tally`] of a thread, and leave by [`Ledger::delivered`]
+//! or [`Ledger::dropped`]; between the two they are held by the pipeline, in a buffer of a thread, in a queue, in the
+//! encoder, in the outbox or on the wire.
 //!
 //! A signal with several destinations has an account for each: an item enters all of them, what is lost before the
 //! outbox is lost to all of them, and each destination settles its own. So every account balances by itself.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::signal::{Destination, Signal};
 
@@ -152,11 +153,29 @@ impl fmt::Display for SignalAccount {
     }
 }
 
+/// What one thread produced since the ledger last looked: counted without a lock that others want.
+#[derive(Debug, Default)]
+pub(crate) struct Tally([AtomicU64; 3]);
+
+impl Tally {
+    /// Counts one item. An item is counted before anybody else can have it.
+    #[inline]
+    pub(crate) fn count(&self, signal: Signal) {
+        self.0[signal.index()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take(&self, signal: Signal) -> u64 {
+        self.0[signal.index()].swap(0, Ordering::Relaxed)
+    }
+}
+
 /// The accounts of all destinations, shared by all parts of one pipeline.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     /// By the signal's index. One lock for all destinations of a signal, so that an item enters them in one step.
     accounts: [Mutex<Accounts>; 3],
+    /// Always locked after an account.
+    tallies: Mutex<Vec<Arc<Tally>>>,
     callback_panics: AtomicU64,
     encoder_restarts: AtomicU64,
 }
@@ -172,6 +191,13 @@ struct Accounts {
 impl Accounts {
     fn all(&mut self) -> impl Iterator<Item = &mut SignalAccount> {
         std::iter::once(&mut self.first).chain(&mut self.others)
+    }
+
+    fn take_in(&mut self, items: u64) {
+        for account in self.all() {
+            account.produced += items;
+            account.held += items;
+        }
     }
 
     fn of(&mut self, destination: Destination) -> &mut SignalAccount {
@@ -209,6 +235,7 @@ impl Ledger {
         });
         Self {
             accounts,
+            tallies: Mutex::default(),
             callback_panics: AtomicU64::new(0),
             encoder_restarts: AtomicU64::new(0),
         }
@@ -216,10 +243,20 @@ impl Ledger {
 
     /// Takes `items` into the pipeline.
     pub(crate) fn produced(&self, signal: Signal, items: u64) {
-        for account in self.lock(signal).all() {
-            account.produced += items;
-            account.held += items;
+        self.lock(signal).take_in(items);
+    }
+
+    /// Takes what `tally` counts into the pipeline, from now on.
+    pub(crate) fn enrol(&self, tally: Arc<Tally>) {
+        self.tallies().push(tally);
+    }
+
+    /// Forgets a tally that counts no more, and keeps what it has counted.
+    pub(crate) fn retire(&self, tally: &Arc<Tally>) {
+        for signal in Signal::ALL {
+            drop(self.lock(signal));
         }
+        self.tallies().retain(|other| !Arc::ptr_eq(other, tally));
     }
 
     /// Moves `items` from held to dropped, for all destinations: before the outbox.
@@ -283,11 +320,19 @@ impl Ledger {
         self.encoder_restarts.load(Ordering::Relaxed)
     }
 
+    /// The accounts of `signal`, with all that threads have counted.
     fn lock(&self, signal: Signal) -> MutexGuard<'_, Accounts> {
         // Nothing panics under this lock, and the counts are valid after every statement.
-        self.accounts[signal.index()]
+        let mut accounts = self.accounts[signal.index()]
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner);
+        let counted = self.tallies().iter().map(|tally| tally.take(signal)).sum();
+        accounts.take_in(counted);
+        accounts
+    }
+
+    fn tallies(&self) -> MutexGuard<'_, Vec<Arc<Tally>>> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -342,6 +387,25 @@ mod tests {
         );
         assert_eq!(ledger.close(Signal::Traces), 5);
         assert!(ledger.account_at(first).balances() && ledger.account_at(second).balances());
+    }
+
+    #[test]
+    fn what_threads_count_is_produced_and_stays_when_they_end() {
+        let ledger = Ledger::default();
+        let tallies = [(); 2].map(|()| Arc::<Tally>::default());
+        for tally in &tallies {
+            ledger.enrol(Arc::clone(tally));
+            tally.count(Signal::Logs);
+            tally.count(Signal::Logs);
+        }
+        ledger.delivered(Destination::first(Signal::Logs), 3);
+        for _ in 0..2 {
+            let account = ledger.account(Signal::Logs);
+            assert!(account.balances(), "{account}");
+            assert_eq!((account.produced, account.held), (4, 1));
+            ledger.retire(&tallies[0]);
+        }
+        assert_eq!(ledger.account(Signal::Traces), SignalAccount::default());
     }
 
     #[test]

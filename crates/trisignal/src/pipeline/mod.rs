@@ -5,6 +5,8 @@
 
 pub(crate) mod batch;
 mod bisect;
+#[allow(dead_code, reason = "the bridges that append come next")]
+pub(crate) mod chunks;
 mod drain;
 pub(crate) mod encode;
 pub(crate) mod ledger;
@@ -26,6 +28,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::batch::BATCH_BYTES;
+use self::chunks::Chunks;
 pub(crate) use self::drain::{Collect, Drain, Drained};
 use self::encode::{LogEncoder, SpanEncoder};
 use self::ledger::Ledger;
@@ -38,12 +41,13 @@ use crate::config::{Config, RetryConfig};
 use crate::diagnostics::Diagnostics;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::otlp::request::ResourceHead;
 use crate::report::{Accounts, DestinationAccount};
 
 /// What all parts of a pipeline share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) queues: Queues,
     pub(crate) outbox: Outbox,
     pub(crate) diagnostics: Diagnostics,
@@ -95,11 +99,8 @@ impl Pipeline {
     pub(crate) fn start(config: &Config) -> Result<Self, Error> {
         let spans = SpanEncoder::new(&config.resource)?;
         let logs = LogEncoder::new(&config.resource)?;
+        let resource = ResourceHead::new(&config.resource);
         let lanes = Lane::for_config(config)?;
-        let queues = Queues::new(
-            Queue::new(config.span_batch, BATCH_BYTES),
-            Queue::new(config.log_batch, BATCH_BYTES),
-        );
         let named = lanes
             .iter()
             .map(|lane| (lane.destination(), lane.name().to_owned()));
@@ -108,8 +109,21 @@ impl Pipeline {
         for (destination, _) in &named {
             destinations[destination.signal.index()] += 1;
         }
+        let ledger = Arc::new(Ledger::new(destinations));
+        let bell = Arc::default();
+        let chunks = Chunks::new(
+            [config.span_batch, config.log_batch],
+            Arc::clone(&ledger),
+            Arc::clone(&bell),
+        );
+        let queues = Queues::new(
+            Queue::new(config.span_batch, BATCH_BYTES),
+            Queue::new(config.log_batch, BATCH_BYTES),
+            chunks,
+            bell,
+        );
         let shared = Arc::new(Shared {
-            ledger: Ledger::new(destinations),
+            ledger,
             queues,
             outbox: Outbox::new(config.outbox.as_usize(), destinations),
             diagnostics: Diagnostics::default(),
@@ -122,7 +136,7 @@ impl Pipeline {
             collecting: Arc::default(),
         });
         let sender = Sender::spawn(Arc::clone(&shared), lanes)?;
-        if let Err(error) = worker::spawn(Arc::clone(&shared), spans, logs) {
+        if let Err(error) = worker::spawn(Arc::clone(&shared), spans, logs, resource) {
             shared.phase.send_replace(Phase::Ended);
             return Err(error);
         }

@@ -15,6 +15,7 @@ use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::oneshot;
 
 use super::batch::{Batch, MAX_REQUEST_BYTES};
+use super::chunks::{Chunked, Chunks, frame};
 use super::encode::{EncodeError, LogEncoder, SpanEncoder};
 use super::ledger::DropReason;
 use super::queue::Queue;
@@ -22,6 +23,7 @@ use super::signal::{Destination, Signal};
 use super::{Shared, split};
 use crate::error::{Error, ErrorKind};
 use crate::limits::cut_span;
+use crate::otlp::request::ResourceHead;
 
 /// The longest sleep of the encoder; a batch that is due earlier ends it earlier.
 const IDLE: Duration = Duration::from_secs(60);
@@ -34,6 +36,14 @@ pub(crate) type LogItem = (SdkLogRecord, InstrumentationScope);
 pub(crate) struct Queues {
     pub(crate) spans: Queue<SpanData>,
     pub(crate) logs: Queue<LogItem>,
+    /// What is encoded already.
+    pub(crate) chunks: Arc<Chunks>,
+    bell: Arc<Bell>,
+}
+
+/// What wakes the encoder.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
     inbox: Mutex<Inbox>,
     wake: Condvar,
 }
@@ -49,54 +59,76 @@ struct Inbox {
 }
 
 impl Queues {
-    pub(crate) fn new(spans: Queue<SpanData>, logs: Queue<LogItem>) -> Self {
+    pub(crate) fn new(
+        spans: Queue<SpanData>,
+        logs: Queue<LogItem>,
+        chunks: Arc<Chunks>,
+        bell: Arc<Bell>,
+    ) -> Self {
         Self {
             spans,
             logs,
-            inbox: Mutex::default(),
-            wake: Condvar::new(),
+            chunks,
+            bell,
         }
     }
 
     /// Tells the encoder that a batch is ready.
     pub(crate) fn wake(&self) {
-        self.inbox().woken = true;
-        self.wake.notify_one();
+        self.bell.ring();
     }
 
     /// Asks for everything that is queued now to be encoded. The receiver fails when the encoder panicked over
     /// it or has ended.
     pub(crate) fn flush(&self) -> oneshot::Receiver<()> {
         let (done, flushed) = oneshot::channel();
-        let mut inbox = self.inbox();
-        if !inbox.stop {
-            inbox.flushes.push(done);
-        }
-        inbox.woken = true;
-        self.wake.notify_one();
+        self.bell.tell(|inbox| {
+            if !inbox.stop {
+                inbox.flushes.push(done);
+            }
+        });
         flushed
     }
 
     /// Ends the encoder after it has encoded what is queued.
     pub(crate) fn stop(&self) {
-        let mut inbox = self.inbox();
-        inbox.stop = true;
-        // In the same step: woken without it, the encoder could go back to sleep in between.
-        inbox.woken = true;
-        self.wake.notify_one();
+        self.bell.tell(|inbox| inbox.stop = true);
     }
 
     /// Refuses all further items.
     pub(crate) fn close(&self) {
         self.spans.close();
         self.logs.close();
+        self.chunks.close();
     }
 
     /// Makes the encoder thread panic outside of everything that contains panics of items.
     #[cfg(test)]
     pub(crate) fn kill_encoder(&self) {
+        self.bell.tell(|inbox| inbox.panic = true);
+    }
+
+    /// Sleeps until something is to be done. Answers the flushes to acknowledge, and whether to end.
+    fn wait(&self) -> Wakeup {
+        let due = [
+            self.spans.due_in(),
+            self.logs.due_in(),
+            self.chunks.due_in(),
+        ];
+        self.bell.wait(due.into_iter().flatten().min())
+    }
+}
+
+impl Bell {
+    /// Tells the encoder that there is something to do.
+    pub(crate) fn ring(&self) {
+        self.tell(|_| ());
+    }
+
+    fn tell(&self, note: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox();
-        inbox.panic = true;
+        note(&mut inbox);
+        // In the same step: woken without it, the encoder could go back to sleep in between.
         inbox.woken = true;
         self.wake.notify_one();
     }
@@ -106,12 +138,8 @@ impl Queues {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until something is to be done. Answers the flushes to acknowledge, and whether to end.
-    fn wait(&self) -> Wakeup {
-        let due = [self.spans.due_in(), self.logs.due_in()]
-            .into_iter()
-            .flatten()
-            .min();
+    /// Sleeps until the bell rings, or something is `due`.
+    fn wait(&self, due: Option<Duration>) -> Wakeup {
         let mut inbox = self.inbox();
         // A flush that an encoder before this one left behind wakes as well.
         if !inbox.woken && !inbox.stop && inbox.flushes.is_empty() {
@@ -144,6 +172,7 @@ struct Worker {
     shared: Arc<Shared>,
     spans: SpanEncoder,
     logs: LogEncoder,
+    resource: ResourceHead,
     queue_drops_seen: [u64; 2],
     callback_panics_seen: u64,
 }
@@ -153,11 +182,13 @@ pub(crate) fn spawn(
     shared: Arc<Shared>,
     spans: SpanEncoder,
     logs: LogEncoder,
+    resource: ResourceHead,
 ) -> Result<JoinHandle<()>, Error> {
     let mut worker = Worker {
         shared,
         spans,
         logs,
+        resource,
         queue_drops_seen: [0; 2],
         callback_panics_seen: 0,
     };
@@ -205,6 +236,24 @@ impl Worker {
         while let Some(logs) = queues.logs.take_batch(force) {
             let items = logs.len() as u64;
             self.process(Signal::Logs, items, || self.logs.encode(&logs));
+        }
+        for signal in Chunked::ALL {
+            self.drain_chunks(signal, force);
+            // Now there is room for what the threads still have.
+            queues.chunks.collect(signal, force);
+            self.drain_chunks(signal, force);
+        }
+    }
+
+    fn drain_chunks(&self, signal: Chunked, force: bool) {
+        let chunks = &self.shared.queues.chunks;
+        while let Some(batch) = chunks.take_batch(signal, force) {
+            let items = batch.iter().map(|chunk| chunk.items as u64).sum();
+            self.process(signal.signal(), items, || {
+                let body = frame::request(&self.resource, &batch);
+                batch.into_iter().for_each(|chunk| chunks.recycle(chunk));
+                Ok(body)
+            });
         }
     }
 
@@ -361,6 +410,7 @@ mod tests {
             shared: Arc::clone(&shared),
             spans: SpanEncoder::new(&resource).unwrap(),
             logs: LogEncoder::new(&resource).unwrap(),
+            resource: ResourceHead::new(&resource),
             queue_drops_seen: [0; 2],
             callback_panics_seen: 0,
         };

@@ -1,0 +1,158 @@
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::thread;
+
+use super::*;
+use crate::config::ByteSize;
+use crate::pipeline::ledger::SignalAccount;
+
+/// Far more than any test waits.
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn limits(queue_items: usize, batch_items: usize) -> BatchConfig {
+    BatchConfig {
+        delay: HOUR,
+        max_queue_items: queue_items,
+        max_queue_bytes: ByteSize::from_mib(16),
+        max_batch_items: batch_items,
+    }
+}
+
+fn chunks(limits: BatchConfig) -> (Arc<Chunks>, Arc<Ledger>) {
+    let ledger = Arc::<Ledger>::default();
+    let chunks = Chunks::new([limits; 2], Arc::clone(&ledger), Arc::default());
+    (chunks, ledger)
+}
+
+fn append(chunks: &Arc<Chunks>, numbers: std::ops::Range<u8>) {
+    for number in numbers {
+        chunks.append(Chunked::Traces, ScopeName::Static("test"), |out| {
+            out.push(number)
+        });
+    }
+}
+
+/// All items that come out, one byte each.
+fn taken(chunks: &Chunks, force: bool) -> Vec<u8> {
+    let batches = || std::iter::from_fn(|| chunks.take_batch(Chunked::Traces, force)).flatten();
+    let mut taken: Vec<_> = batches().collect();
+    chunks.collect(Chunked::Traces, force);
+    taken.extend(batches());
+    taken.into_iter().flat_map(|chunk| chunk.bytes).collect()
+}
+
+fn traces(ledger: &Ledger) -> SignalAccount {
+    let account = ledger.account(Signal::Traces);
+    assert!(account.balances(), "{account}");
+    account
+}
+
+#[test]
+fn items_wait_for_a_full_batch_or_a_flush() {
+    let (chunks, ledger) = chunks(limits(100, 4));
+    append(&chunks, 0..3);
+    assert!(taken(&chunks, false).is_empty());
+    assert!(chunks.due_in().is_some_and(|due| due > Duration::ZERO));
+    append(&chunks, 3..6);
+    assert_eq!(chunks.due_in(), Some(Duration::ZERO));
+    assert_eq!(taken(&chunks, false), [0, 1, 2, 3]);
+    assert_eq!(taken(&chunks, true), [4, 5]);
+    assert_eq!(chunks.due_in(), None);
+    assert_eq!((traces(&ledger).produced, traces(&ledger).held), (6, 6));
+}
+
+#[test]
+fn items_of_a_thread_that_ended_are_there_and_so_is_its_count() {
+    let (chunks, ledger) = chunks(limits(100, 10));
+    thread::scope(|scope| {
+        scope.spawn(|| append(&chunks, 0..3)).join().unwrap();
+    });
+    assert_eq!(chunks.threads().len(), 1, "only the orphanage is left");
+    append(&chunks, 3..5);
+    assert_eq!(traces(&ledger).produced, 5);
+    assert_eq!(taken(&chunks, true), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn what_is_old_is_due_and_takes_the_rest_along() {
+    let (chunks, _) = chunks(BatchConfig {
+        delay: Duration::from_millis(1),
+        ..limits(100, 10)
+    });
+    append(&chunks, 0..1);
+    while chunks.due_in() != Some(Duration::ZERO) {
+        thread::yield_now();
+    }
+    assert_eq!(taken(&chunks, false), [0]);
+}
+
+#[test]
+fn the_oldest_chunks_make_room_and_are_counted() {
+    let (chunks, ledger) = chunks(limits(6, 3));
+    append(&chunks, 0..13);
+    let account = traces(&ledger);
+    assert_eq!(account.dropped.get(DropReason::QueueFull), 6);
+    assert_eq!(taken(&chunks, true), [6, 7, 8, 9, 10, 11, 12]);
+    assert_eq!(account.held, 7);
+}
+
+#[test]
+fn a_closed_pipeline_gives_what_it_has_and_counts_what_comes() {
+    let (chunks, ledger) = chunks(limits(100, 10));
+    append(&chunks, 0..2);
+    chunks.close();
+    append(&chunks, 2..4);
+    thread::scope(|scope| {
+        scope.spawn(|| append(&chunks, 4..5)).join().unwrap();
+    });
+    assert_eq!(traces(&ledger).dropped.get(DropReason::Shutdown), 3);
+    assert_eq!(taken(&chunks, true), [0, 1]);
+}
+
+#[test]
+fn an_item_that_fits_in_no_request_is_counted() {
+    let (chunks, ledger) = chunks(limits(100, 10));
+    append(&chunks, 0..1);
+    chunks.append(Chunked::Traces, ScopeName::Static("test"), |out| {
+        out.resize(MAX_REQUEST_BYTES, 0);
+    });
+    assert_eq!(traces(&ledger).dropped.get(DropReason::TooLarge), 1);
+    assert_eq!(taken(&chunks, true), [0]);
+}
+
+#[test]
+fn runs_keep_the_scopes_apart() {
+    let (chunks, _) = chunks(limits(100, 10));
+    for (scope, byte) in [("a", 1), ("a", 2), ("b", 3), ("a", 4)] {
+        chunks.append(Chunked::Logs, ScopeName::Borrowed(scope), |out| {
+            out.push(byte)
+        });
+    }
+    chunks.collect(Chunked::Logs, true);
+    let batch = chunks.take_batch(Chunked::Logs, true).unwrap();
+    let parts: Vec<_> = batch[0]
+        .parts()
+        .map(|(scope, part)| (scope.as_str(), part.to_vec()))
+        .collect();
+    assert_eq!(parts, [("a", vec![1, 2]), ("b", vec![3]), ("a", vec![4])]);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_between_many_threads_and_the_encoder() {
+    let (chunks, ledger) = chunks(limits(1_000_000, 7));
+    let each = 5_000;
+    let total = thread::scope(|scope| {
+        let producers: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..each).for_each(|_| append(&chunks, 1..2))))
+            .collect();
+        let mut total = 0;
+        while producers.iter().any(|producer| !producer.is_finished()) {
+            total += taken(&chunks, false).len();
+            let account = traces(&ledger);
+            assert!(account.produced >= total as u64);
+        }
+        total
+    });
+    assert_eq!(total + taken(&chunks, true).len(), 4 * each);
+    assert_eq!(traces(&ledger).produced as usize, 4 * each);
+}
