@@ -388,6 +388,9 @@ impl Builder {
         }
         let pipeline = Pipeline::start(&config)?;
         let providers = Providers::build(&config, pipeline.shared(), self.hooks)?;
+        if let (true, Some(sampling)) = (config.traces.is_exported(), &providers.sampling) {
+            sampling.follow(&config, &pipeline);
+        }
         Ok(Telemetry::new(
             config,
             Some(pipeline),

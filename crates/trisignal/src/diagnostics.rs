@@ -22,6 +22,8 @@ enum Topic {
     Recovered,
     Dropping(DropReason),
     Panic,
+    Sampling,
+    SamplingAgain,
 }
 
 /// Writes the lines, and keeps them few.
@@ -35,6 +37,8 @@ struct State {
     last: HashMap<Topic, Instant>,
     /// Those whose last attempt failed.
     failing: HashSet<Destination>,
+    /// The last question about sampling had no answer.
+    sampling_fails: bool,
 }
 
 impl Diagnostics {
@@ -95,6 +99,27 @@ impl Diagnostics {
             return;
         }
         tracing::warn!(target: "trisignal", %signal, %reason, items, detail, "telemetry was dropped");
+    }
+
+    /// The service that decides about sampling gives no answer that can be used. Said once, until it does again.
+    pub(crate) fn sampling_failed(&self, endpoint: &str, reason: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_failing = std::mem::replace(&mut state.sampling_fails, true);
+        if was_failing || !state.is_due(Topic::Sampling) {
+            return;
+        }
+        drop(state);
+        tracing::warn!(target: "trisignal", endpoint, reason, "the sampling strategy can't be read, the last one stays");
+    }
+
+    /// It gave one.
+    pub(crate) fn sampling_works(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::take(&mut state.sampling_fails) || !state.is_due(Topic::SamplingAgain) {
+            return;
+        }
+        drop(state);
+        tracing::info!(target: "trisignal", "the sampling strategy is read again");
     }
 
     /// Code that telemetry called, or its own, panicked; the process goes on.

@@ -90,6 +90,13 @@ impl fmt::Debug for Pipeline {
     }
 }
 
+impl Shared {
+    /// How the pipeline's life goes on.
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+}
+
 impl Pipeline {
     /// Starts the encoder and the sender.
     ///

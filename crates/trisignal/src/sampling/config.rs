@@ -144,7 +144,7 @@ impl SamplerConfig {
 }
 
 impl ParentBased {
-    fn all(&self) -> [&SamplerConfig; 5] {
+    pub(super) fn all(&self) -> [&SamplerConfig; 5] {
         [
             &self.root,
             &self.remote_sampled,

@@ -5,8 +5,10 @@
 //! text there, because that is how the API holds it.
 
 mod config;
+mod poll;
 mod public;
 mod rate;
+mod remote;
 pub(crate) mod rules;
 mod sampler;
 mod share;
@@ -25,7 +27,9 @@ pub(crate) use self::config::ParentBased;
 pub(crate) use self::config::{DebugRequests, ENTRIES, JaegerRemote, SamplerConfig};
 pub use self::public::{Sampling, SamplingRule};
 pub(crate) use self::sampler::Sampler;
+use crate::config::{Config, endpoint_for_people};
 use crate::guard::{Guard, GuardedSampler};
+use crate::pipeline::Pipeline;
 
 /// The sampler of a pipeline.
 #[derive(Clone, Debug)]
@@ -38,6 +42,29 @@ pub(crate) struct Chosen {
     #[allow(dead_code, reason = "for changes at run time, which are about to come")]
     /// The same sampler where it is one of ours, which can be changed at run time.
     pub(crate) built_in: Option<Sampler>,
+}
+
+impl Chosen {
+    /// Keeps what is controlled from elsewhere up to date, as long as `pipeline` runs. Where that can't even begin, what
+    /// holds at first holds on.
+    pub(crate) fn follow(&self, config: &Config, pipeline: &Pipeline) {
+        let remotes = self
+            .built_in
+            .iter()
+            .flat_map(|sampler| sampler.remotes(&config.sampler));
+        for (wanted, remote) in remotes {
+            let shared = Arc::clone(pipeline.shared());
+            match poll::Poll::new(wanted, &config.service_name, remote) {
+                Ok(poll) => drop(pipeline.runtime().spawn(poll.run(shared))),
+                Err(error) => {
+                    let endpoint = endpoint_for_people(&wanted.endpoint.to_string());
+                    shared
+                        .diagnostics
+                        .sampling_failed(&endpoint, &error.to_string());
+                }
+            }
+        }
+    }
 }
 
 /// The SDK wants a sampler by value.

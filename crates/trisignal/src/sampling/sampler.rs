@@ -8,8 +8,9 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use trisignal_instrumentation::propagation;
 
-use super::config::SamplerConfig;
+use super::config::{JaegerRemote, SamplerConfig};
 use super::rate::Bucket;
+use super::remote::{Operations, Remote};
 use super::rules::{Candidate, Conditions, Parent};
 use super::share::{Level, Share};
 use super::threshold::{self, Threshold};
@@ -21,18 +22,20 @@ pub(crate) struct Sampler {
 }
 
 #[derive(Debug)]
-enum Node {
+pub(super) enum Node {
     Share(Share),
-    PerSecond(Bucket),
+    PerSecond(Arc<Bucket>),
     /// What the parent has.
     Follow,
     ParentBased(Box<Cases>),
     Rules(Vec<(Conditions, Node)>, Box<Node>),
     Debug(Option<String>, Box<Node>),
+    Remote(Arc<Remote>),
+    Operations(Box<Operations>),
 }
 
 #[derive(Debug)]
-struct Cases {
+pub(super) struct Cases {
     root: Node,
     remote_sampled: Node,
     remote_not_sampled: Node,
@@ -81,6 +84,16 @@ impl Sampler {
     /// Decides, without an allocation.
     pub(crate) fn decide(&self, question: &Question<'_>) -> Answer {
         self.root.decide(question)
+    }
+
+    /// The samplers in it that are controlled from elsewhere, with the places that control them.
+    pub(super) fn remotes<'a>(
+        &self,
+        config: &'a SamplerConfig,
+    ) -> Vec<(&'a JaegerRemote, Arc<Remote>)> {
+        let mut found = Vec::new();
+        self.root.remotes(config, &mut found);
+        found
     }
 
     /// Another ratio, where there is one to change: see [`SamplerConfig::main_ratio`]. Says whether there is.
@@ -146,7 +159,7 @@ impl Node {
             SamplerConfig::AlwaysOn | SamplerConfig::OwnCode => Self::Share(Share::new(Level::All)),
             SamplerConfig::AlwaysOff => Self::Share(Share::new(Level::None)),
             SamplerConfig::Ratio(ratio) => Self::Share(Share::new(Level::of_ratio(*ratio))),
-            SamplerConfig::PerSecond(rate) => Self::PerSecond(Bucket::new(*rate)),
+            SamplerConfig::PerSecond(rate) => Self::PerSecond(Arc::new(Bucket::new(*rate))),
             SamplerConfig::ParentBased(each) => Self::ParentBased(Box::new(Cases {
                 root: Self::new(&each.root),
                 remote_sampled: Self::after_yes(&each.remote_sampled),
@@ -163,7 +176,9 @@ impl Node {
             SamplerConfig::Debug(debug, inner) => {
                 Self::Debug(debug.baggage.clone(), Box::new(Self::new(inner)))
             }
-            SamplerConfig::JaegerRemote(remote) => Self::new(&remote.initial),
+            SamplerConfig::JaegerRemote(remote) => {
+                Self::Remote(Arc::new(Remote::new(Self::new(&remote.initial))))
+            }
         }
     }
 
@@ -182,9 +197,11 @@ impl Node {
         }
     }
 
-    fn decide(&self, question: &Question<'_>) -> Answer {
+    pub(super) fn decide(&self, question: &Question<'_>) -> Answer {
         match self {
-            Self::Share(share) => by_share(share.get(), question),
+            Self::Share(share) => share.get().decide(question),
+            Self::Remote(remote) => remote.decide(question),
+            Self::Operations(operations) => operations.decide(question),
             Self::PerSecond(bucket) => Answer {
                 sampled: bucket.take(),
                 state: StateChange::WithoutThreshold,
@@ -218,17 +235,53 @@ impl Node {
         }
     }
 
+    /// The tree and its description side by side.
+    fn remotes<'a>(
+        &self,
+        config: &'a SamplerConfig,
+        found: &mut Vec<(&'a JaegerRemote, Arc<Remote>)>,
+    ) {
+        match (self, config) {
+            (Self::Remote(remote), SamplerConfig::JaegerRemote(config)) => {
+                found.push((config, Arc::clone(remote)));
+            }
+            (Self::ParentBased(cases), SamplerConfig::ParentBased(each)) => {
+                for (node, config) in cases.all().into_iter().zip(each.all()) {
+                    node.remotes(config, found);
+                }
+            }
+            (Self::Rules(nodes, node), SamplerConfig::Rules(rules, config)) => {
+                for ((_, node), rule) in nodes.iter().zip(rules) {
+                    node.remotes(&rule.sampler, found);
+                }
+                node.remotes(config, found);
+            }
+            (Self::Debug(_, node), SamplerConfig::Debug(_, config)) => node.remotes(config, found),
+            _ => {}
+        }
+    }
+
     fn main_share(&self) -> Option<&Share> {
         match self {
             Self::Share(share) => Some(share),
             Self::ParentBased(each) => each.root.main_share(),
             Self::Rules(_, inner) | Self::Debug(_, inner) => inner.main_share(),
-            Self::PerSecond(_) | Self::Follow => None,
+            Self::PerSecond(_) | Self::Follow | Self::Remote(_) | Self::Operations(_) => None,
         }
     }
 }
 
 impl Cases {
+    fn all(&self) -> [&Node; 5] {
+        [
+            &self.root,
+            &self.remote_sampled,
+            &self.remote_not_sampled,
+            &self.local_sampled,
+            &self.local_not_sampled,
+        ]
+    }
+
     fn of(&self, parent: &SpanContext) -> &Node {
         match (parent_of(parent), parent.is_sampled()) {
             (Parent::None, _) => &self.root,
@@ -245,37 +298,6 @@ fn parent_of(parent: &SpanContext) -> Parent {
         (false, _) => Parent::None,
         (true, true) => Parent::Remote,
         (true, false) => Parent::Local,
-    }
-}
-
-fn by_share(level: Level, question: &Question<'_>) -> Answer {
-    let state = question.parent.trace_state();
-    match level {
-        // A threshold of the parent would speak of another decision than this one.
-        Level::All => Answer {
-            sampled: true,
-            state: match threshold::threshold(state) {
-                Some(_) => StateChange::Threshold(Threshold::ALL),
-                None => StateChange::Keep,
-            },
-        },
-        Level::None => Answer {
-            sampled: false,
-            state: StateChange::WithoutThreshold,
-        },
-        Level::Consistent(threshold) => {
-            if threshold.keeps(threshold::randomness(question.trace_id, state)) {
-                Answer {
-                    sampled: true,
-                    state: StateChange::Threshold(threshold),
-                }
-            } else {
-                Answer {
-                    sampled: false,
-                    state: StateChange::WithoutThreshold,
-                }
-            }
-        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::threshold::Threshold;
+use super::sampler::{Answer, Question, StateChange};
+use super::threshold::{self, Threshold};
 
 /// All, none, or a ratio of traces, in one number.
 #[derive(Debug)]
@@ -49,5 +50,36 @@ impl Share {
 impl Level {
     pub(super) fn of_ratio(ratio: f64) -> Self {
         Threshold::of_ratio(ratio).map_or(Self::None, Self::Consistent)
+    }
+
+    pub(super) fn decide(self, question: &Question<'_>) -> Answer {
+        let state = question.parent.trace_state();
+        match self {
+            // A threshold of the parent would speak of another decision than this one.
+            Self::All => Answer {
+                sampled: true,
+                state: match threshold::threshold(state) {
+                    Some(_) => StateChange::Threshold(Threshold::ALL),
+                    None => StateChange::Keep,
+                },
+            },
+            Self::None => Answer {
+                sampled: false,
+                state: StateChange::WithoutThreshold,
+            },
+            Self::Consistent(threshold) => {
+                if threshold.keeps(threshold::randomness(question.trace_id, state)) {
+                    Answer {
+                        sampled: true,
+                        state: StateChange::Threshold(threshold),
+                    }
+                } else {
+                    Answer {
+                        sampled: false,
+                        state: StateChange::WithoutThreshold,
+                    }
+                }
+            }
+        }
     }
 }

@@ -6,11 +6,13 @@
 
 mod compress;
 mod connections;
+mod fetch;
 mod grpc;
 mod http;
 mod tls;
 
 pub(crate) use self::connections::Connections;
+pub(crate) use self::fetch::Fetch;
 
 use std::error::Error as StdError;
 use std::time::Duration;

@@ -15,6 +15,7 @@ mod panics;
 mod processors;
 mod proxy;
 mod rejected;
+mod sampling;
 mod signals;
 mod switched_off;
 mod tls;
