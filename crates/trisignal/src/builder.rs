@@ -20,6 +20,9 @@ use crate::console::{ConsoleFormat, ConsoleWriter};
 use crate::error::Error;
 use crate::install;
 use crate::metrics::OwnMetrics;
+use crate::metrics::exemplar::ExemplarFilter;
+use crate::metrics::prometheus::Bound;
+use crate::metrics::views::View;
 use crate::pipeline::Pipeline;
 use crate::pipeline::signal::Signal;
 use crate::providers::{Hooks, Providers};
@@ -289,6 +292,51 @@ impl Builder {
         self
     }
 
+    /// Where the page for Prometheus is served, with [`Exporter::Prometheus`] among the exporters of metrics: a host name
+    /// or an address, and a port, where 0 is any that is free; [`Telemetry::metrics_address`] tells it. Default
+    /// `localhost`, 9464.
+    ///
+    /// The page shows the resource, and names and attributes of metrics, to everybody who can reach the address.
+    ///
+    /// ```
+    /// use trisignal::{Exporter, Signal};
+    ///
+    /// let builder = trisignal::builder("checkout")
+    ///     .exporters(Signal::Metrics, [Exporter::Otlp, Exporter::Prometheus])
+    ///     .prometheus_address("localhost", 0);
+    /// # let _ = builder;
+    /// ```
+    pub fn prometheus_address(mut self, host: impl Into<String>, port: u16) -> Self {
+        self.settings.prometheus_address = Some((host.into(), port));
+        self
+    }
+
+    /// Collects metrics for [`Telemetry::metrics_service`], besides what the exporters of metrics are.
+    pub fn metrics_service(mut self) -> Self {
+        self.settings.metrics_service = true;
+        self
+    }
+
+    /// Which measurements are kept as examples that lead from a metric to a trace. Default
+    /// [`ExemplarFilter::TraceBased`].
+    pub fn exemplar_filter(mut self, filter: ExemplarFilter) -> Self {
+        self.settings.exemplar_filter = Some(filter);
+        self
+    }
+
+    /// Series of one instrument, at least 1. All beyond it are one, with the attribute `otel.metric.overflow`, and a log
+    /// line names the instrument once. Default 2,000.
+    pub fn cardinality_limit(mut self, limit: usize) -> Self {
+        self.settings.cardinality_limit = Some(limit);
+        self
+    }
+
+    /// Adds a view: what some instruments bring is dropped, renamed or cut down.
+    pub fn view(mut self, view: View) -> Self {
+        self.settings.views.push(view);
+        self
+    }
+
     /// Limits of the pipeline.
     pub fn limits(mut self, limits: Limits) -> Self {
         let settings = &mut self.settings;
@@ -358,8 +406,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When a setting of the builder or a certificate can't be used, when the system gives no thread, or when
-    /// telemetry, a subscriber or a logger is installed already. Nothing is installed then.
+    /// When a setting of the builder or a certificate can't be used, when the system gives no thread or not the address
+    /// for Prometheus, or when telemetry, a subscriber or a logger is installed already. Nothing is installed then.
     pub fn install(mut self) -> Result<Telemetry, Error> {
         let layers = std::mem::take(&mut self.layers);
         let telemetry = self.build()?;
@@ -374,11 +422,11 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When a setting of the builder or a certificate can't be used, or when the system gives no thread.
+    /// When a setting of the builder or a certificate can't be used, or when the system gives no thread or not the
+    /// address for Prometheus.
     pub fn build(self) -> Result<Telemetry, Error> {
         let config = config::resolve(&self.settings, &*self.environment)?;
-        let exports = [&config.traces, &config.metrics, &config.logs];
-        if config.disabled || exports.into_iter().all(|signal| !signal.is_exported()) {
+        if config.disabled || !config.records() {
             return Ok(Telemetry::new(
                 config,
                 None,
@@ -386,8 +434,13 @@ impl Builder {
                 self.console_writer,
             ));
         }
+        let prometheus = &config.metric_streams.prometheus;
+        let page = prometheus
+            .listens
+            .then(|| Bound::new(&prometheus.host, prometheus.port))
+            .transpose()?;
         let pipeline = Pipeline::start(&config)?;
-        let providers = Providers::build(&config, pipeline.shared(), self.hooks)?;
+        let providers = Providers::build(&config, pipeline.shared(), self.hooks, page)?;
         if let (true, Some(sampling)) = (config.traces.is_exported(), &providers.sampling) {
             sampling.follow(&config, &pipeline);
         }

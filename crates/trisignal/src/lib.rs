@@ -96,7 +96,8 @@ pub use self::console::ConsoleFormat;
 pub use self::error::{Error, ErrorKind};
 pub use self::metrics::OwnMetrics;
 pub use self::metrics::{
-    BoundCounter, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter,
+    BoundCounter, BoundUpDownCounter, Counter, ExemplarFilter, Gauge, Histogram, MetricsBody,
+    MetricsFuture, MetricsService, UpDownCounter, View,
 };
 pub use self::pipeline::ledger::{DropReason, Dropped, SignalAccount};
 pub use self::pipeline::signal::Signal;

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::{Guard, GuardedLogProcessor, GuardedSpanProcessor, OnPanic};
 use crate::metrics::guard::GuardedMeterProvider;
-use crate::metrics::own;
-use crate::pipeline::encode::MetricEncoder;
+use crate::metrics::prometheus::Bound;
+use crate::metrics::provider::{Meters, Pages};
 use crate::pipeline::processors::{
-    BaggageProcessor, CorrelationProcessor, PipelineLogProcessor, PipelineMetricExporter,
-    PipelineSpanProcessor,
+    BaggageProcessor, CorrelationProcessor, PipelineLogProcessor, PipelineSpanProcessor,
 };
 use crate::pipeline::{Collect, Shared};
 use crate::sampling::{self, Chosen};
@@ -24,6 +23,8 @@ use crate::sampling::{self, Chosen};
 pub(crate) struct Providers {
     pub(crate) tracer: Option<SdkTracerProvider>,
     pub(crate) meter: Option<(SdkMeterProvider, GuardedMeterProvider)>,
+    /// What shows metrics to Prometheus.
+    pub(crate) pages: Option<Pages>,
     pub(crate) logger: Option<SdkLoggerProvider>,
     #[allow(dead_code, reason = "for the span layer, which is about to be ours")]
     /// What the tracer asks; `None` only without a pipeline.
@@ -46,11 +47,12 @@ impl Providers {
     ///
     /// # Errors
     ///
-    /// When metrics can't be encoded; see [`MetricEncoder::new`].
+    /// When the system gives no thread for the page of metrics.
     pub(crate) fn build(
         config: &Config,
         shared: &Arc<Shared>,
         hooks: Hooks,
+        page: Option<Bound>,
     ) -> Result<Self, Error> {
         let counted = Arc::clone(shared);
         let on_panic: OnPanic = Arc::new(move || counted.ledger.count_callback_panic());
@@ -67,15 +69,24 @@ impl Providers {
         let log_processors: Vec<_> = log_processors.into_iter().map(guarded).collect();
         let traces = config.traces.is_exported().then_some(());
         let logs = config.logs.is_exported().then_some(());
-        let metrics = config.metrics.is_exported().then_some(());
+        let meters = config
+            .collects_metrics()
+            .then(|| Meters::build(config, shared, on_panic, page));
+        let (meter, pages) = match meters.transpose()? {
+            Some(Meters {
+                provider,
+                guarded,
+                pages,
+            }) => (Some((provider, guarded)), pages),
+            None => (None, None),
+        };
         Ok(Self {
             tracer: traces
                 .map(|_| tracer_provider(config, shared, sampling.clone(), &span_processors)),
             logger: logs.map(|_| logger_provider(config, shared, &log_processors)),
-            meter: metrics
-                .map(|_| meter_provider(config, shared, on_panic))
-                .transpose()?,
             sampling: Some(sampling),
+            meter,
+            pages,
             span_processors,
             log_processors,
         })
@@ -97,9 +108,13 @@ impl Providers {
         let meter = self.meter();
         let processors = self.flush_processors();
         let (spans, logs) = (self.span_processors.clone(), self.log_processors.clone());
+        let pages = self.pages.clone();
         Box::new(move || {
             // The reader collects a last time and ends its thread.
             let _ = meter.map(|provider| provider.shutdown());
+            if let Some(pages) = pages {
+                pages.close();
+            }
             processors();
             for processor in spans {
                 let _ = processor.shutdown();
@@ -165,23 +180,4 @@ fn logger_provider(
             shared: Arc::clone(shared),
         })
         .build()
-}
-
-fn meter_provider(
-    config: &Config,
-    shared: &Arc<Shared>,
-    on_panic: OnPanic,
-) -> Result<(SdkMeterProvider, GuardedMeterProvider), Error> {
-    let encoder = MetricEncoder::new(config.temporality)?;
-    let exporter = PipelineMetricExporter::new(Arc::clone(shared), encoder);
-    let reader = PeriodicReader::builder(exporter)
-        .with_interval(config.metric_interval)
-        .build();
-    let provider = SdkMeterProvider::builder()
-        .with_resource(config.resource.clone())
-        .with_reader(reader)
-        .build();
-    let guarded = GuardedMeterProvider::new(provider.clone(), on_panic);
-    own::register(&config.own_metrics, &guarded);
-    Ok((provider, guarded))
 }

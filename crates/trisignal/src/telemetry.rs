@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::install;
 use crate::life::Life;
+use crate::metrics::prometheus::MetricsService;
+use crate::metrics::provider::Pages;
 use crate::metrics::{OwnMetrics, own, runtime};
 use crate::pipeline::{Drained, Pipeline};
 use crate::providers::Providers;
@@ -297,6 +300,34 @@ impl Telemetry {
         if let Some((_, provider)) = &self.inner.providers.meter {
             runtime::register_allocator(&own::meter(provider), allocated);
         }
+    }
+
+    /// A tower service that answers with the metrics of this moment, to be mounted in a router: `route_service` in axum.
+    ///
+    /// It needs [`Builder::metrics_service`](crate::Builder::metrics_service), or
+    /// [`Exporter::Prometheus`](crate::Exporter::Prometheus) among the exporters of metrics; without them, and where
+    /// telemetry is disabled, it answers 404.
+    ///
+    /// ```
+    /// use axum::Router;
+    ///
+    /// # let off = std::collections::HashMap::from([("OTEL_SDK_DISABLED".to_owned(), "true".to_owned())]);
+    /// # let builder = trisignal::builder("checkout").environment(off);
+    /// let telemetry = builder.metrics_service().build()?;
+    /// let app: Router = Router::new().route_service("/metrics", telemetry.metrics_service());
+    /// # Ok::<(), trisignal::Error>(())
+    /// ```
+    #[must_use]
+    pub fn metrics_service(&self) -> MetricsService {
+        let pages = self.inner.providers.pages.as_ref();
+        MetricsService::new(pages.map(Pages::scraper))
+    }
+
+    /// Where the page for Prometheus is served at `/metrics`, with
+    /// [`Exporter::Prometheus`](crate::Exporter::Prometheus); `None` without it.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.inner.providers.pages.as_ref()?.address()
     }
 
     /// A meter whose measurements are of `scope`.

@@ -9,6 +9,7 @@ mod environment;
 mod exporters;
 mod limits;
 mod members;
+mod metrics;
 mod otlp;
 mod parse;
 mod reader;
@@ -39,6 +40,7 @@ use crate::redact::Redactor;
 use crate::sampling::SamplerConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
+pub(crate) use metrics::MetricsConfig;
 pub(crate) use parse::Problems;
 pub(crate) use redact::endpoint_for_people;
 pub(crate) use resolve::resolve;
@@ -71,6 +73,7 @@ pub(crate) struct Config {
     pub temporality: Temporality,
     /// What telemetry measures by itself; each group at most once.
     pub own_metrics: Vec<OwnMetrics>,
+    pub metric_streams: MetricsConfig,
     /// Each at most once; empty when propagation is off.
     pub propagators: Vec<Format>,
     /// Keys of the baggage members that spans and logs show; each at most once, and never the correlation ID's.
@@ -85,6 +88,24 @@ pub(crate) struct Config {
     pub warnings: Vec<Warning>,
     /// Each value in force and where it is from; rendered by [`Config::explain`].
     pub effective: Vec<Effective>,
+}
+
+impl Config {
+    /// Whether anything is recorded, if telemetry is not disabled.
+    pub(crate) fn records(&self) -> bool {
+        self.traces.is_exported() || self.logs.is_exported() || self.collects_metrics()
+    }
+
+    /// Whether anybody gets metrics.
+    pub(crate) fn collects_metrics(&self) -> bool {
+        self.metrics.is_exported() || self.metric_streams.prometheus.is_on()
+    }
+
+    /// Whether metrics are exported by themselves, not only when they are asked for.
+    pub(crate) fn pushes_metrics(&self) -> bool {
+        let mut exporters = self.metrics.exporters.iter();
+        exporters.any(|exporter| *exporter != ExporterConfig::Prometheus)
+    }
 }
 
 /// Where one signal goes.

@@ -10,7 +10,7 @@ use super::redaction::redactor;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
-    Settings, otlp, sampling, show,
+    Settings, metrics, otlp, sampling, show,
 };
 
 /// Per queue. Some 30,000 small spans, which is the bound that is met before that of items.
@@ -38,13 +38,17 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
     let span_limit = reader.read(&table::BSP_EXPORT_TIMEOUT);
     let metric_limit = reader.read(&table::METRIC_EXPORT_TIMEOUT);
     let log_limit = reader.read(&table::BLRP_EXPORT_TIMEOUT);
+    let traces = otlp::signal(Signal::Traces, settings, reader, span_limit)?;
+    let metrics = otlp::signal(Signal::Metrics, settings, reader, metric_limit)?;
+    let logs = otlp::signal(Signal::Logs, settings, reader, log_limit)?;
     let mut config = Config {
         disabled,
         service_name,
         resource,
-        traces: otlp::signal(Signal::Traces, settings, reader, span_limit)?,
-        metrics: otlp::signal(Signal::Metrics, settings, reader, metric_limit)?,
-        logs: otlp::signal(Signal::Logs, settings, reader, log_limit)?,
+        metric_streams: metrics::metrics(settings, &metrics, reader),
+        traces,
+        metrics,
+        logs,
         console: console(settings, reader),
         logs_filter: filter(
             "logs.filter",

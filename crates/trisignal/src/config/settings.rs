@@ -8,6 +8,8 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use trisignal_instrumentation::propagation::Format;
 
+use crate::metrics::exemplar::ExemplarFilter;
+use crate::metrics::views::View;
 use crate::redact::{OwnRule, Redaction};
 
 use super::parse::filter_directives;
@@ -47,6 +49,14 @@ pub(crate) struct Settings {
     pub metric_interval: Option<Duration>,
     /// Each group once. Empty is "none at all".
     pub own_metrics: Option<Vec<OwnMetrics>>,
+    /// Host and port of the page for Prometheus.
+    pub prometheus_address: Option<(String, u16)>,
+    /// The program shows a page for Prometheus itself.
+    pub metrics_service: bool,
+    pub exemplar_filter: Option<ExemplarFilter>,
+    /// Series of one instrument.
+    pub cardinality_limit: Option<usize>,
+    pub views: Vec<View>,
     /// The formats of context in headers, each once. Empty is "none at all".
     pub propagators: Option<Vec<Format>>,
     /// Keys of baggage members to show on spans and logs, each once.
@@ -107,23 +117,13 @@ impl Settings {
                 problem: "must not be less than retry_initial".into(),
             });
         }
-        let [traces, _, logs] = &self.exporters;
-        if [traces, logs]
-            .into_iter()
-            .flatten()
-            .any(|chosen| chosen.contains(&Exporter::Prometheus))
-        {
-            return Err(ConfigError {
-                setting: "exporters",
-                problem: "prometheus is for metrics only".into(),
-            });
-        }
         if let Some(problem) = self.sampling.as_ref().and_then(SamplerConfig::problem) {
             return Err(ConfigError {
                 setting: "sampling",
                 problem,
             });
         }
+        super::metrics::validate(self)?;
         let files = [
             ("ca_certificate", &self.ca_certificate),
             ("client_certificate", &self.client_certificate),

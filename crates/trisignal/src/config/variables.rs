@@ -9,7 +9,10 @@ use trisignal_instrumentation::propagation::Format;
 use crate::redact::Redaction;
 
 use super::exporters;
+use crate::metrics::exemplar::ExemplarFilter;
+
 use super::members;
+use super::metrics;
 use super::parse::{self, Problems};
 use super::redaction;
 use super::{Compression, ConsoleFormat, Exporter, Protocol, sampling};
@@ -104,6 +107,16 @@ variables! {
         exporters::of_traces, Plain, "Where spans go. Several destinations each get all of them.";
     METRICS_EXPORTER: Vec<Exporter> = "OTEL_METRICS_EXPORTER", "list of otlp, prometheus, console, otlp/stdout; or none", "otlp",
         exporters::of_metrics, Plain, "Where metrics go.";
+    PROMETHEUS_HOST: String = "OTEL_EXPORTER_PROMETHEUS_HOST", "host name or address", "localhost", parse::text, Plain,
+        "Where the page for Prometheus is served, with `prometheus` among the exporters of metrics.";
+    PROMETHEUS_PORT: u16 = "OTEL_EXPORTER_PROMETHEUS_PORT", "port, 0 is any free one", "9464", metrics::port, Plain,
+        "The port of it.";
+    METRICS_EXEMPLAR_FILTER: ExemplarFilter = "OTEL_METRICS_EXEMPLAR_FILTER", "trace_based, always_on or always_off",
+        "trace_based", metrics::exemplar_filter, Plain,
+        "Which measurements are kept as examples that lead from a metric to a trace: those in a sampled span, all, none.";
+    DEFAULT_HISTOGRAM_AGGREGATION: bool = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        "explicit_bucket_histogram or base2_exponential_bucket_histogram", "explicit_bucket_histogram",
+        metrics::histogram, Plain, "The buckets of histograms: fixed ones, or ones that adapt. Prometheus' page shows the latter by powers of two.";
     LOGS_EXPORTER: Vec<Exporter> = "OTEL_LOGS_EXPORTER", "list of otlp, console, otlp/stdout; or none", "otlp",
         exporters::of_logs, Plain,
         "Where log records go. The console, which OTEL_RUST_CONSOLE switches, is not affected.";

@@ -1,6 +1,7 @@
-//! A wall around the callbacks of observable instruments: a panic in one is counted, and the rest is collected.
+//! The meters that are handed out: the SDK's, with what it does not do itself.
 //!
-//! The SDK runs callbacks on the thread that collects, under its locks. A panic there would end the collection, and
+//! Instruments offer what they measure as [exemplars](super::exemplar). And there is a wall around the callbacks of
+//! observable instruments: a panic in one is counted, and the rest is collected. The SDK runs callbacks on the thread that collects, under its locks. A panic there would end the collection, and
 //! with it all metrics of the process for ever.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +13,11 @@ use opentelemetry::metrics::{
     InstrumentBuilder, InstrumentProvider, Meter, MeterProvider, ObservableCounter,
     ObservableGauge, ObservableUpDownCounter, UpDownCounter,
 };
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
+
+use super::exemplar::capture::{Capture, Captured};
+use super::exemplar::{ExemplarFilter, Store, Stream};
+use super::views::{Described, Views};
 
 /// What is called for each panic, from the thread that collects.
 type OnPanic = Arc<dyn Fn() + Send + Sync>;
@@ -22,31 +27,79 @@ type OnPanic = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct GuardedMeterProvider {
     inner: SdkMeterProvider,
     on_panic: OnPanic,
+    exemplars: Option<Exemplars>,
+}
+
+/// What makes exemplars of measurements.
+#[derive(Clone)]
+struct Exemplars {
+    store: Arc<Store>,
+    /// The same that the SDK has.
+    views: Views,
 }
 
 impl GuardedMeterProvider {
     /// `on_panic` must not panic itself.
     pub(crate) fn new(inner: SdkMeterProvider, on_panic: OnPanic) -> Self {
-        Self { inner, on_panic }
+        Self {
+            inner,
+            on_panic,
+            exemplars: None,
+        }
+    }
+
+    /// Has instruments offer what they measure to `store`, as far as its filter may ever be open.
+    pub(crate) fn with_exemplars(mut self, store: Arc<Store>, views: Views) -> Self {
+        let may_open = store.filter() != ExemplarFilter::AlwaysOff;
+        self.exemplars = may_open.then_some(Exemplars { store, views });
+        self
     }
 }
 
 impl MeterProvider for GuardedMeterProvider {
     fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
-        let meter = self.inner.meter_with_scope(scope);
+        let meter = self.inner.meter_with_scope(scope.clone());
         Meter::new(Arc::new(GuardedMeter {
             meter,
+            scope,
             on_panic: Arc::clone(&self.on_panic),
+            exemplars: self.exemplars.clone(),
         }))
     }
 }
 
 struct GuardedMeter {
     meter: Meter,
+    scope: InstrumentationScope,
     on_panic: OnPanic,
+    exemplars: Option<Exemplars>,
 }
 
 impl GuardedMeter {
+    /// Where the measurements of an instrument are offered; `None` where none of them is an exemplar ever.
+    fn capture(
+        &self,
+        name: &str,
+        unit: Option<&str>,
+        kind: InstrumentKind,
+        bounds: Option<&[f64]>,
+    ) -> Option<Capture> {
+        let Exemplars { store, views } = self.exemplars.as_ref()?;
+        let described = Described {
+            name,
+            kind,
+            unit: unit.unwrap_or_default(),
+            scope: &self.scope,
+        };
+        let plans = views.plans(described, bounds).into_iter();
+        let streams = plans.map(|plan| {
+            let make = || Stream::new(plan.attributes, plan.shape, plan.limit);
+            store.stream(&self.scope, &plan.name, make)
+        });
+        let streams: Vec<_> = streams.collect();
+        (!streams.is_empty()).then(|| Capture::new(Arc::clone(store), streams))
+    }
+
     fn guard<M: 'static>(&self, callback: Callback<M>) -> Callback<M> {
         let on_panic = Arc::clone(&self.on_panic);
         Box::new(move |observer: &dyn AsyncInstrument<M>| {
@@ -69,26 +122,38 @@ fn survives(run: impl FnOnce()) -> bool {
     false
 }
 
-/// Instruments without callbacks are made by the SDK's meter as they are.
+/// Instruments without callbacks are made by the SDK's meter, and wrapped.
 macro_rules! delegate {
-    ($($method:ident: $instrument:ty;)*) => {
-        $(fn $method(&self, asked: InstrumentBuilder<'_, $instrument>) -> $instrument {
+    ($($method:ident: $instrument:ident of $value:ty;)*) => {
+        $(fn $method(&self, asked: InstrumentBuilder<'_, $instrument<$value>>) -> $instrument<$value> {
+            let kind = InstrumentKind::$instrument;
+            let capture = self.capture(&asked.name, asked.unit.as_deref(), kind, None);
             let mut builder = self.meter.$method(asked.name);
             builder.description = asked.description;
             builder.unit = asked.unit;
-            builder.build()
+            let inner = builder.build();
+            match capture {
+                Some(capture) => $instrument::new(Arc::new(Captured { inner, capture })),
+                None => inner,
+            }
         })*
     };
 }
 
 macro_rules! delegate_histograms {
-    ($($method:ident: $instrument:ty;)*) => {
-        $(fn $method(&self, asked: HistogramBuilder<'_, $instrument>) -> $instrument {
+    ($($method:ident: $value:ty;)*) => {
+        $(fn $method(&self, asked: HistogramBuilder<'_, Histogram<$value>>) -> Histogram<$value> {
+            let (kind, bounds) = (InstrumentKind::Histogram, asked.boundaries.as_deref());
+            let capture = self.capture(&asked.name, asked.unit.as_deref(), kind, bounds);
             let mut builder = self.meter.$method(asked.name);
             builder.description = asked.description;
             builder.unit = asked.unit;
             builder.boundaries = asked.boundaries;
-            builder.build()
+            let inner = builder.build();
+            match capture {
+                Some(capture) => Histogram::new(Arc::new(Captured { inner, capture })),
+                None => inner,
+            }
         })*
     };
 }
@@ -108,18 +173,18 @@ macro_rules! guarded {
 /// All methods of the trait: one that is missing here would make instruments without effect.
 impl InstrumentProvider for GuardedMeter {
     delegate! {
-        u64_counter: Counter<u64>;
-        f64_counter: Counter<f64>;
-        i64_up_down_counter: UpDownCounter<i64>;
-        f64_up_down_counter: UpDownCounter<f64>;
-        u64_gauge: Gauge<u64>;
-        i64_gauge: Gauge<i64>;
-        f64_gauge: Gauge<f64>;
+        u64_counter: Counter of u64;
+        f64_counter: Counter of f64;
+        i64_up_down_counter: UpDownCounter of i64;
+        f64_up_down_counter: UpDownCounter of f64;
+        u64_gauge: Gauge of u64;
+        i64_gauge: Gauge of i64;
+        f64_gauge: Gauge of f64;
     }
 
     delegate_histograms! {
-        f64_histogram: Histogram<f64>;
-        u64_histogram: Histogram<u64>;
+        f64_histogram: f64;
+        u64_histogram: u64;
     }
 
     guarded! {

@@ -1,17 +1,26 @@
 //! Metrics: instruments that live in a `static`, and the walls around what is recorded and exported.
 //!
-//! What is not here: aggregation, views and collection, which are `opentelemetry_sdk`'s.
+//! And what shows them: exemplars, views, the page for Prometheus. What is not here: aggregation and collection, which
+//! are `opentelemetry_sdk`'s.
 
+pub(crate) mod cardinality;
 mod cells;
 pub(crate) mod count;
+pub(crate) mod exemplar;
 pub(crate) mod guard;
 mod instruments;
 pub(crate) mod own;
 mod pending;
 mod process;
+pub(crate) mod prometheus;
+pub(crate) mod provider;
 mod registry;
 pub(crate) mod runtime;
+pub(crate) mod views;
 
+pub use exemplar::ExemplarFilter;
 pub use instruments::{BoundCounter, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter};
 pub use own::OwnMetrics;
-pub(crate) use registry::install_meter;
+pub use prometheus::{MetricsBody, MetricsFuture, MetricsService};
+pub(crate) use registry::{DRAIN, install_meter};
+pub use views::View;

@@ -13,6 +13,9 @@ use opentelemetry::metrics::{AsyncInstrument, Meter};
 use super::cells::{self, Cell, Cells, Step};
 use super::pending::{Kept, Pending};
 
+/// The name of the instrument that hands over what threads keep: without it they would keep it for ever.
+pub(crate) const DRAIN: &str = "trisignal.sums";
+
 /// The registry of the process: the only global of metrics.
 pub(super) static GLOBAL: Registry = Registry::new();
 
@@ -310,7 +313,7 @@ impl Registry {
             instruments.iter().for_each(|instrument| instrument.drain());
         };
         let _ = meter
-            .u64_observable_counter("trisignal.sums")
+            .u64_observable_counter(DRAIN)
             .with_callback(drain)
             .build();
     }

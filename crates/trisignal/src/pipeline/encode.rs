@@ -1,29 +1,32 @@
 //! From the SDK's items to the bytes of an OTLP request, by `opentelemetry-otlp`.
 //!
 //! Its HTTP exporters get a client that keeps the body instead of sending it. So the encoding is upstream's, and
-//! everything after the bytes is ours.
+//! everything after the bytes is ours. Metrics are converted by `opentelemetry-proto`, as its exporter would do.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use opentelemetry::InstrumentationScope;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{
-    ExporterBuildError, LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig,
-    WithHttpConfig,
+    ExporterBuildError, LogExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig,
 };
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter as _, SdkLogRecord};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
-use opentelemetry_sdk::metrics::exporter::PushMetricExporter as _;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use prost::Message;
 
 use crate::error::{Error, ErrorKind};
+use crate::metrics::exemplar::Store;
+use crate::metrics::exemplar::otlp::add_exemplars;
 
 /// Never opened: the exporters want an endpoint, and one that is given keeps them from reading the environment.
 const NO_ENDPOINT: &str = "http://localhost/";
@@ -146,35 +149,36 @@ impl LogEncoder {
     }
 }
 
-/// The encoder of metrics.
+/// The encoder of metrics, which adds the exemplars that the SDK has no hand in.
 #[derive(Debug)]
 pub(crate) struct MetricEncoder {
-    exporter: MetricExporter,
-    capture: Capture,
+    temporality: Temporality,
+    exemplars: Arc<Store>,
+    /// When metrics were last encoded: exemplars from before that have been exported.
+    last: Mutex<SystemTime>,
 }
 
 impl MetricEncoder {
-    pub(crate) fn new(temporality: Temporality) -> Result<Self, Error> {
-        let capture = Capture::default();
-        let builder = MetricExporter::builder()
-            .with_http()
-            .with_http_client(capture.clone());
-        let builder = builder
-            .with_endpoint(NO_ENDPOINT)
-            .with_protocol(Protocol::HttpBinary);
-        let exporter = builder
-            .with_temporality(temporality)
-            .build()
-            .map_err(unusable)?;
-        Ok(Self { exporter, capture })
+    pub(crate) fn new(temporality: Temporality, exemplars: Arc<Store>) -> Self {
+        Self {
+            temporality,
+            exemplars,
+            last: Mutex::new(SystemTime::UNIX_EPOCH),
+        }
     }
 
-    pub(crate) fn encode(&self, metrics: &ResourceMetrics) -> Result<Bytes, EncodeError> {
-        self.capture.run(self.exporter.export(metrics))
+    pub(crate) fn encode(&self, metrics: &ResourceMetrics) -> Bytes {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = std::mem::replace(&mut *last, SystemTime::now());
+        drop(last);
+        let mut request = ExportMetricsServiceRequest::from(metrics);
+        add_exemplars(&mut request, metrics, &self.exemplars, since);
+        self.exemplars.collected();
+        request.encode_to_vec().into()
     }
 
     pub(crate) fn temporality(&self) -> Temporality {
-        self.exporter.temporality()
+        self.temporality
     }
 }
 

@@ -23,6 +23,7 @@ use super::queue::Pushed;
 use super::redaction::redact_span;
 use super::signal::Signal;
 use super::{Shared, size};
+use crate::metrics::cardinality::OverflowWatch;
 use crate::metrics::count::data_points;
 use crate::redact::Redactor;
 
@@ -169,11 +170,20 @@ impl LogProcessor for PipelineLogProcessor {
 pub(crate) struct PipelineMetricExporter {
     shared: Arc<Shared>,
     encoder: MetricEncoder,
+    overflows: Arc<OverflowWatch>,
 }
 
 impl PipelineMetricExporter {
-    pub(crate) fn new(shared: Arc<Shared>, encoder: MetricEncoder) -> Self {
-        Self { shared, encoder }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        encoder: MetricEncoder,
+        overflows: Arc<OverflowWatch>,
+    ) -> Self {
+        Self {
+            shared,
+            encoder,
+            overflows,
+        }
     }
 }
 
@@ -185,16 +195,14 @@ impl PushMetricExporter for PipelineMetricExporter {
         }
         self.shared.ledger.produced(Signal::Metrics, points);
         let encoded = catch_unwind(AssertUnwindSafe(|| self.encoder.encode(metrics)));
-        let reason = match encoded {
-            Ok(Ok(body)) => {
-                self.shared
-                    .enqueue(Batch::new(Signal::Metrics, body, points));
-                return Ok(());
-            }
-            Ok(Err(_)) => DropReason::Encode,
-            Err(_) => DropReason::Panic,
-        };
-        self.shared.drop_items(Signal::Metrics, reason, points, "");
+        self.overflows.look(metrics);
+        if let Ok(body) = encoded {
+            self.shared
+                .enqueue(Batch::new(Signal::Metrics, body, points));
+            return Ok(());
+        }
+        self.shared
+            .drop_items(Signal::Metrics, DropReason::Panic, points, "");
         Err(OTelSdkError::InternalFailure(
             "metrics can't be encoded".to_owned(),
         ))

@@ -671,6 +671,7 @@ fn per_signal_by_specification(name: &str) -> bool {
         .is_some_and(|rest| {
             ![
                 "METRICS_TEMPORALITY_PREFERENCE",
+                "METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
                 "SPAN_INSECURE",
                 "METRIC_INSECURE",
             ]

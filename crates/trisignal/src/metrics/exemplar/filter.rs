@@ -1,0 +1,79 @@
+//! Which measurements may become exemplars.
+
+use std::fmt;
+
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceId};
+
+/// Which measurements are kept as examples that lead from a metric to a trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExemplarFilter {
+    /// Those inside of a sampled span.
+    #[default]
+    TraceBased,
+    /// All, also those outside of a span.
+    AlwaysOn,
+    /// None: measuring costs least.
+    AlwaysOff,
+}
+
+impl fmt::Display for ExemplarFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TraceBased => "trace_based",
+            Self::AlwaysOn => "always_on",
+            Self::AlwaysOff => "always_off",
+        })
+    }
+}
+
+/// The span inside of which something is measured.
+pub(super) type Place = Option<(TraceId, SpanId)>;
+
+impl ExemplarFilter {
+    /// Where the calling thread is; `None` when a measurement there is not offered.
+    pub(super) fn admits(self) -> Option<Place> {
+        match self {
+            Self::AlwaysOff => None,
+            // Not what threads have kept and hand over when metrics are collected: these are sums.
+            Self::AlwaysOn => {
+                (!Context::is_current_telemetry_suppressed()).then(|| current(|_| true))
+            }
+            Self::TraceBased => current(SpanContext::is_sampled).map(Some),
+        }
+    }
+}
+
+/// The current span, if it passes `test`.
+fn current(test: impl Fn(&SpanContext) -> bool) -> Place {
+    Context::map_current(|cx| {
+        if !cx.has_active_span() {
+            return None;
+        }
+        let span = cx.span();
+        let span = span.span_context();
+        (span.is_valid() && test(span)).then(|| (span.trace_id(), span.span_id()))
+    })
+}
+
+/// Makes a span context the current one: for tests.
+#[cfg(test)]
+pub(crate) fn enter(sampled: bool) -> (SpanContext, opentelemetry::ContextGuard) {
+    use opentelemetry::trace::{TraceFlags, TraceState};
+    let flags = if sampled {
+        TraceFlags::SAMPLED
+    } else {
+        TraceFlags::default()
+    };
+    let span = SpanContext::new(
+        TraceId::from_bytes([7; 16]),
+        SpanId::from_bytes([8; 8]),
+        flags,
+        false,
+        TraceState::default(),
+    );
+    let guard = Context::new()
+        .with_remote_span_context(span.clone())
+        .attach();
+    (span, guard)
+}
