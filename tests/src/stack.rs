@@ -24,6 +24,9 @@ pub struct Parts {
     pub tempo: bool,
     /// Prometheus, scraping the Collector.
     pub prometheus: bool,
+    /// The Collector's pipeline that reads console lines from the files `*.log` of the stack's folder `lines`, and from the
+    /// logs of the demo's gateway and orders.
+    pub files: bool,
 }
 
 /// A running stack. Dropping it ends all its processes; a test that fails leaves its folder behind and names it.
@@ -169,10 +172,12 @@ impl Stack {
     pub fn start_collector(&mut self) {
         assert!(self.collector.is_none(), "the collector runs already");
         let mut command = Command::new(&self.programs.otelcol);
-        let overlays = self.with.tempo.then_some("otelcol-tempo.yaml");
+        let tempo = self.with.tempo.then_some("otelcol-tempo.yaml");
+        let files = self.with.files.then_some("otelcol-files.yaml");
         for file in ["otelcol.yaml", "otelcol-loki.yaml"]
             .into_iter()
-            .chain(overlays)
+            .chain(tempo)
+            .chain(files)
         {
             command.arg(format!("--config=file:{}", collector_file(file).display()));
         }
@@ -184,6 +189,7 @@ impl Stack {
             .env("OTELCOL_PROMETHEUS_PORT", port(self.ports.exporter))
             .env("OTELCOL_METRICS_PORT", port(self.ports.own_metrics))
             .env("OTELCOL_STORAGE", self.dir().join("queue"))
+            .env("LOG_FILES", self.dir().join("{lines/*,gateway,orders}.log"))
             .env("JAEGER_ENDPOINT", address(self.ports.jaeger_otlp))
             .env("TEMPO_ENDPOINT", address(self.ports.tempo_otlp))
             .env("LOKI_ENDPOINT", self.loki.http_endpoint());

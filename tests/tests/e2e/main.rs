@@ -9,6 +9,7 @@
 
 mod backends;
 mod by_hand;
+mod files;
 mod foreign;
 mod outage;
 mod trace;
