@@ -110,6 +110,18 @@ impl Builder {
         self
     }
 
+    /// A configuration file of OpenTelemetry, schema 1.1, instead of the one that `OTEL_CONFIG_FILE` names. It replaces all
+    /// variables but those that it refers to; what else is said here wins over it. Default none.
+    ///
+    /// ```
+    /// let builder = trisignal::builder("checkout").config_file("/etc/checkout/telemetry.yaml");
+    /// # let _ = builder;
+    /// ```
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.config_file = Some(path.into());
+        self
+    }
+
     /// Where a signal goes, instead of `OTEL_TRACES_EXPORTER` and its like; none at all turns the signal off. Default
     /// [`Exporter::Otlp`].
     ///
@@ -425,7 +437,7 @@ impl Builder {
     /// When a setting of the builder or a certificate can't be used, or when the system gives no thread or not the
     /// address for Prometheus.
     pub fn build(self) -> Result<Telemetry, Error> {
-        let config = config::resolve(&self.settings, &*self.environment)?;
+        let config = config::file::load(&self.settings, &*self.environment)?;
         if config.disabled || !config.records() {
             return Ok(Telemetry::new(
                 config,

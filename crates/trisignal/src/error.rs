@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use crate::config::FileProblem;
+
 /// What kind of thing went wrong while telemetry was set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What the builder was told can't be used.
+    /// What the builder was told, or a configuration file, can't be used.
     Configuration,
     /// A certificate or key can't be read or used.
     Tls,
@@ -24,6 +26,7 @@ pub struct Error {
     kind: ErrorKind,
     text: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    file_problems: Vec<FileProblem>,
 }
 
 impl Error {
@@ -32,6 +35,7 @@ impl Error {
             kind,
             text: text.into(),
             source: None,
+            file_problems: Vec::new(),
         }
     }
 
@@ -41,6 +45,17 @@ impl Error {
     ) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    pub(crate) fn with_file_problems(mut self, problems: Vec<FileProblem>) -> Self {
+        self.file_problems = problems;
+        self
+    }
+
+    /// Everything that is wrong in a configuration file; empty for other errors.
+    #[must_use]
+    pub fn file_problems(&self) -> &[FileProblem] {
+        &self.file_problems
     }
 
     /// The kind of error, to tell apart what a program can react to.

@@ -90,7 +90,8 @@ pub use trisignal_instrumentation::{context, correlation, grpc, http, messaging,
 
 pub use self::builder::{Builder, Limits};
 pub use self::config::{
-    ByteSize, Compression, Environment, Exporter, ProcessEnvironment, Protocol, Warning,
+    ByteSize, Compression, Environment, Exporter, FileProblem, ProcessEnvironment, Protocol,
+    Warning,
 };
 pub use self::console::ConsoleFormat;
 pub use self::error::{Error, ErrorKind};

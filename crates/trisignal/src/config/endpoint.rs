@@ -24,15 +24,7 @@ pub(super) fn endpoint(
         insecure,
     };
     if let Some(asked) = &settings.endpoint {
-        let (uri, flaw) = target
-            .parse(asked.trim(), Kind::Base)
-            .map_err(|problem| code("endpoint", problem))?;
-        if flaw == Some(Flaw::UserInfo) {
-            return Err(code(
-                "endpoint",
-                "has user information, which belongs in a header",
-            ));
-        }
+        let uri = endpoint_of_code(signal, protocol, insecure, asked)?;
         reader.note(&key, endpoint_for_people(&uri.to_string()), Origin::Code);
         return Ok(uri);
     }
@@ -45,6 +37,53 @@ pub(super) fn endpoint(
     });
     let (uri, origin) = found.unwrap_or_else(|| (target.default_uri(), Origin::Default));
     reader.note(&key, endpoint_for_people(&uri.to_string()), origin);
+    Ok(uri)
+}
+
+/// The URL that a file has for one signal, taken as it is; without one, on this machine.
+///
+/// What variables only warn about is an error here. The error repeats nothing of the text.
+pub(super) fn exact_endpoint(
+    signal: Signal,
+    protocol: Protocol,
+    insecure: bool,
+    text: Option<&str>,
+) -> Result<Uri, &'static str> {
+    let target = Target {
+        signal,
+        protocol,
+        insecure,
+    };
+    let Some(text) = text else {
+        return Ok(target.default_uri());
+    };
+    match target.parse(text.trim(), Kind::Exact)? {
+        (_, Some(Flaw::UserInfo)) => Err("has user information, which belongs in a header"),
+        (uri, _) => Ok(uri),
+    }
+}
+
+/// The URL that code has for all signals.
+pub(super) fn endpoint_of_code(
+    signal: Signal,
+    protocol: Protocol,
+    insecure: bool,
+    asked: &str,
+) -> Result<Uri, ConfigError> {
+    let target = Target {
+        signal,
+        protocol,
+        insecure,
+    };
+    let (uri, flaw) = target
+        .parse(asked.trim(), Kind::Base)
+        .map_err(|problem| code("endpoint", problem))?;
+    if flaw == Some(Flaw::UserInfo) {
+        return Err(code(
+            "endpoint",
+            "has user information, which belongs in a header",
+        ));
+    }
     Ok(uri)
 }
 

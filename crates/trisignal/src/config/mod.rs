@@ -7,6 +7,7 @@
 mod endpoint;
 mod environment;
 mod exporters;
+pub(crate) mod file;
 mod limits;
 mod members;
 mod metrics;
@@ -40,6 +41,7 @@ use crate::redact::Redactor;
 use crate::sampling::SamplerConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
+pub use file::FileProblem;
 pub(crate) use metrics::MetricsConfig;
 pub(crate) use parse::Problems;
 pub(crate) use redact::endpoint_for_people;
@@ -222,6 +224,11 @@ pub(crate) enum Origin {
     Default,
     /// The name of the variable.
     Environment(String),
+    /// A line of the configuration file.
+    File {
+        path: String,
+        line: u32,
+    },
     Code,
 }
 

@@ -14,7 +14,7 @@ use super::show;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     ConfigError, Exporter, ExporterConfig, Origin, OtlpConfig, Settings, SignalConfig, TlsConfig,
-    Warning,
+    Warning, file,
 };
 
 /// Everything about the way of one signal.
@@ -30,6 +30,9 @@ pub(super) fn signal(
         Signal::Metrics => metrics,
         Signal::Logs => logs,
     };
+    if let (None, Some(document)) = (code, reader.file) {
+        return file::exporters(signal, document, settings, reader);
+    }
     let key = format!("{}.exporter", signal.name());
     let chosen = reader.pick(&key, code.clone(), variable, show::exporters);
     let exporters = chosen.into_iter().map(|exporter| {
@@ -96,7 +99,7 @@ fn otlp(
 }
 
 /// The shorter of two limits, of which each may be absent.
-fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+pub(super) fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

@@ -1,5 +1,6 @@
 //! Reads variables by the table, and keeps account of what is in force, where it is from, and what was wrong.
 
+use super::file::Document;
 use super::parse::Problems;
 use super::redact::{endpoint_for_people, value_for_people};
 use super::variables::{Show, Signal, Variable};
@@ -7,6 +8,10 @@ use super::{Effective, Environment, Origin, Warning};
 
 pub(super) struct Reader<'a> {
     environment: &'a dyn Environment,
+    /// A configuration file, which replaces all variables.
+    pub file: Option<&'a Document>,
+    /// What of the file can't be used.
+    pub file_problems: super::file::Problems,
     pub warnings: Vec<Warning>,
     pub effective: Vec<Effective>,
 }
@@ -15,8 +20,18 @@ impl<'a> Reader<'a> {
     pub(super) fn new(environment: &'a dyn Environment) -> Self {
         Self {
             environment,
+            file: None,
+            file_problems: super::file::Problems::default(),
             warnings: Vec::new(),
             effective: Vec::new(),
+        }
+    }
+
+    /// Reads what a file says, and no variable.
+    pub(super) fn of_file(environment: &'a dyn Environment, file: &'a Document) -> Self {
+        Self {
+            file: Some(file),
+            ..Self::new(environment)
         }
     }
 
@@ -104,6 +119,9 @@ impl<'a> Reader<'a> {
         name: &str,
         instead: &str,
     ) -> Option<(T, Origin)> {
+        if let Some(file) = self.file {
+            return self.read_in(file, variable, name);
+        }
         let text = self.text(name, instead)?;
         let mut problems = Problems::default();
         let value = (variable.parse)(&text, &mut problems);
@@ -117,6 +135,35 @@ impl<'a> Reader<'a> {
             self.warn(Warning::new(name, shown.clone(), problem.problem, instead));
         }
         value.map(|value| (value, Origin::Environment(name.to_owned())))
+    }
+
+    /// A variable of the environment, also where a file replaces it.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        let text = self.environment.var(name)?.into_string().ok()?;
+        (!text.trim().is_empty()).then(|| text.trim().to_owned())
+    }
+
+    /// As [`read_named`](Self::read_named), from the file: what is wrong there is an error.
+    fn read_in<T>(
+        &mut self,
+        file: &Document,
+        variable: &Variable<T>,
+        name: &str,
+    ) -> Option<(T, Origin)> {
+        let given = file.values.get(name)?;
+        let mut problems = Problems::default();
+        let value = (variable.parse)(given.text.trim(), &mut problems);
+        for problem in problems.0 {
+            self.file_problems.in_value(given, &problem.problem);
+        }
+        value.map(|value| (value, file.origin(given.at)))
+    }
+
+    /// A whole number of the file that no variable stands for, by the key of its explanation.
+    pub(super) fn number_of_file(&self, key: &str) -> Option<(u64, Origin)> {
+        let file = self.file?;
+        let given = file.values.get(key)?;
+        Some((given.text.parse().ok()?, file.origin(given.at)))
     }
 
     /// Three signals read the same variable: its mistake is told once.

@@ -10,7 +10,7 @@ use super::redaction::redactor;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
-    Settings, metrics, otlp, sampling, show,
+    Settings, file, metrics, otlp, sampling, show,
 };
 
 /// Per queue. Some 30,000 small spans, which is the bound that is met before that of items.
@@ -30,8 +30,15 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 /// [`Config::warnings`]. (A certificate file that can't be used is one, when the pipeline starts: it would be unsafe to
 /// go on without.)
 pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Config, ConfigError> {
+    resolve_from(settings, &mut Reader::new(env))
+}
+
+/// [`resolve`], whatever the reader reads.
+pub(super) fn resolve_from(
+    settings: &Settings,
+    reader: &mut Reader<'_>,
+) -> Result<Config, ConfigError> {
     settings.validate()?;
-    let reader = &mut Reader::new(env);
     let disabled = reader.pick("disabled", None, &table::SDK_DISABLED, show::display);
     let (service_name, resource) = identity(settings, reader);
     // Where nobody sets these, an attempt is limited by the timeout of the exporter alone.
@@ -92,10 +99,18 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
         ),
         baggage_attributes: baggage_attributes(settings, reader),
         redaction: redactor(settings, reader),
-        outbox: constant("outbox", settings.outbox, OUTBOX, show::display, reader),
+        outbox: constant(
+            "outbox",
+            settings.outbox,
+            ByteSize::from_bytes,
+            OUTBOX,
+            show::display,
+            reader,
+        ),
         max_age: constant(
             "max_age",
             settings.max_age.map(delay),
+            milliseconds,
             MAX_AGE,
             show::duration,
             reader,
@@ -111,6 +126,12 @@ pub(crate) fn resolve(settings: &Settings, env: &dyn Environment) -> Result<Conf
 
 fn baggage_attributes(settings: &Settings, reader: &mut Reader<'_>) -> Vec<&'static str> {
     let keys = settings.baggage_attributes.clone();
+    if keys.is_empty()
+        && let Some((keys, origin)) = reader.file.and_then(file::baggage_attributes)
+    {
+        reader.note("baggage.attributes", show::list(&keys), origin);
+        return keys;
+    }
     let origin = if keys.is_empty() {
         Origin::Default
     } else {
@@ -122,6 +143,9 @@ fn baggage_attributes(settings: &Settings, reader: &mut Reader<'_>) -> Vec<&'sta
 
 /// The service's name, and the resource with it.
 fn identity(settings: &Settings, reader: &mut Reader<'_>) -> (String, opentelemetry_sdk::Resource) {
+    if let Some(file) = reader.file {
+        return file::identity(file, settings, reader);
+    }
     let operator = reader
         .read(&table::RESOURCE_ATTRIBUTES)
         .map(|(attributes, _)| attributes)
@@ -235,6 +259,7 @@ fn batch(
     let max_queue_bytes = constant(
         &key("queue_bytes"),
         settings.queue_bytes,
+        ByteSize::from_bytes,
         QUEUE_BYTES,
         show::display,
         reader,
@@ -264,10 +289,11 @@ fn cut_batch(in_force: usize, reader: &mut Reader<'_>) {
         return;
     };
     let asked = std::mem::replace(&mut noted.value, in_force.to_string());
-    if let Origin::Environment(variable) = noted.origin.clone() {
+    if matches!(noted.origin, Origin::Environment(_) | Origin::File { .. }) {
         let instead = format!("{in_force} is used");
+        let place = noted.origin.to_string();
         reader.warn(super::Warning::new(
-            variable,
+            place,
             Some(asked),
             "is more than the queue holds",
             instead,
@@ -281,10 +307,15 @@ fn retry(settings: &Settings, reader: &mut Reader<'_>) -> RetryConfig {
         settings.retry_max.map(delay),
     );
     // Whoever sets one of the two moves the default of the other out of the way.
-    let initial_default = max.map_or(RETRY_INITIAL, |max| RETRY_INITIAL.min(max));
+    let known_max = max.or_else(|| {
+        let (number, _) = reader.number_of_file("retry.max")?;
+        Some(milliseconds(number))
+    });
+    let initial_default = known_max.map_or(RETRY_INITIAL, |max| RETRY_INITIAL.min(max));
     let initial = constant(
         "retry.initial",
         initial,
+        milliseconds,
         initial_default,
         show::duration,
         reader,
@@ -292,24 +323,37 @@ fn retry(settings: &Settings, reader: &mut Reader<'_>) -> RetryConfig {
     let max = constant(
         "retry.max",
         max,
+        milliseconds,
         RETRY_MAX.max(initial),
         show::duration,
         reader,
     );
-    RetryConfig { initial, max }
+    RetryConfig {
+        initial,
+        // One of them may be code's and the other a file's.
+        max: max.max(initial),
+    }
 }
 
-/// A value that has no variable.
+fn milliseconds(number: u64) -> Duration {
+    delay(Duration::from_millis(number))
+}
+
+/// A value that has no variable. In a file it is a whole number.
 fn constant<T>(
     key: &str,
     code: Option<T>,
+    from: fn(u64) -> T,
     default: T,
     shown: fn(&T) -> String,
     reader: &mut Reader<'_>,
 ) -> T {
     let (value, origin) = match code {
         Some(value) => (value, Origin::Code),
-        None => (default, Origin::Default),
+        None => match reader.number_of_file(key) {
+            Some((number, origin)) => (from(number), origin),
+            None => (default, Origin::Default),
+        },
     };
     reader.note(key, shown(&value), origin);
     value

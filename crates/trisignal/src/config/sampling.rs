@@ -8,7 +8,7 @@ use super::parse::{self, Problems};
 use super::reader::Reader;
 use super::redact::{endpoint_for_people, value_for_people};
 use super::variables as table;
-use super::{Origin, Settings, Warning};
+use super::{Origin, Settings, Warning, file};
 use crate::sampling::rules::{AttributeCondition, Parents, Pattern, Rule};
 use crate::sampling::{DebugRequests, ENTRIES, JaegerRemote, SamplerConfig};
 
@@ -65,11 +65,10 @@ pub(super) fn resolve(settings: &Settings, reader: &mut Reader<'_>) -> SamplerCo
         reader.note("traces.sampler", sampler.to_string(), Origin::Code);
         return sampler;
     }
-    let (named, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
-    let mut sampler = named.sampler(reader);
-    if named.parent_based {
-        sampler = SamplerConfig::parent_based(sampler);
-    }
+    let (mut sampler, origin) = match reader.file {
+        Some(document) => file::sampler(document, reader),
+        None => named(reader),
+    };
     reader.note("traces.sampler", sampler.to_string(), origin);
     if let Some((rules, origin)) = reader.read(&table::SAMPLING_RULES) {
         let shown: Vec<_> = rules.iter().map(Rule::to_string).collect();
@@ -86,6 +85,15 @@ pub(super) fn resolve(settings: &Settings, reader: &mut Reader<'_>) -> SamplerCo
         sampler = SamplerConfig::Debug(debug, Box::new(sampler));
     }
     sampler
+}
+
+fn named(reader: &mut Reader<'_>) -> (SamplerConfig, Origin) {
+    let (named, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
+    let sampler = named.sampler(reader);
+    match named.parent_based {
+        true => (SamplerConfig::parent_based(sampler), origin),
+        false => (sampler, origin),
+    }
 }
 
 impl Named {

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub service_version: Option<String>,
     /// Attributes that win over everything detected or set by the operator.
     pub resource: Vec<KeyValue>,
+    /// A configuration file, in place of the variable that names one.
+    pub config_file: Option<PathBuf>,
     /// By the signal's index; each once, and empty for "nowhere".
     pub exporters: [Option<Vec<Exporter>>; 3],
     /// Base endpoint for all signals; `v1/<signal>` is appended for HTTP.
@@ -162,6 +164,7 @@ impl fmt::Debug for Settings {
         let header_names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Settings")
             .field("service_name", &self.service_name)
+            .field("config_file", &self.config_file)
             .field("service_version", &self.service_version)
             .field("resource", &self.resource)
             .field(

@@ -30,6 +30,7 @@ impl fmt::Display for Origin {
         f.write_str(match self {
             Self::Default => "default",
             Self::Environment(variable) => variable,
+            Self::File { path, line } => return write!(f, "{path}:{line}"),
             Self::Code => "code",
         })
     }

@@ -22,9 +22,7 @@ use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 
-#[cfg(test)]
-pub(crate) use self::config::ParentBased;
-pub(crate) use self::config::{DebugRequests, ENTRIES, JaegerRemote, SamplerConfig};
+pub(crate) use self::config::{DebugRequests, ENTRIES, JaegerRemote, ParentBased, SamplerConfig};
 pub use self::public::{Sampling, SamplingRule};
 pub(crate) use self::sampler::Sampler;
 use crate::config::{Config, endpoint_for_people};

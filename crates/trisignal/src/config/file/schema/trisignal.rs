@@ -1,0 +1,137 @@
+//! Our own settings: `distribution.trisignal`.
+
+use super::{ANY_TEXTS, BOOL, Key, SIZE, Shape, TEXT, TEXTS, Type};
+
+/// What this crate reads below `distribution`.
+pub(in super::super) static TRISIGNAL: Type = Type::record(
+    "Trisignal",
+    &[
+        Key::new("console", Shape::Mapping(&CONSOLE), "Standard output."),
+        Key::new("traces", Shape::Mapping(&FILTERED), "Exported spans."),
+        Key::new("logs", Shape::Mapping(&FILTERED), "Exported log records."),
+        Key::new("metrics", Shape::Mapping(&METRICS), "Recorded metrics."),
+        Key::new(
+            "sampling",
+            Shape::Mapping(&SAMPLING),
+            "What the schema's samplers don't have.",
+        ),
+        Key::new(
+            "redaction",
+            Shape::Mapping(&REDACTION),
+            "What is hidden in console lines, log records and spans.",
+        ),
+        Key::new(
+            "queue_bytes",
+            SIZE,
+            "Bytes of items that wait to be encoded, for spans and for logs each. Default 16777216.",
+        ),
+        Key::new(
+            "outbox_bytes",
+            SIZE,
+            "Encoded bytes of all signals that wait for the backend. Default 33554432.",
+        ),
+        Key::new(
+            "max_age",
+            SIZE,
+            "Milliseconds that an encoded batch is kept for a backend that does not take it. Default 3600000.",
+        ),
+        Key::new(
+            "retry",
+            Shape::Mapping(&RETRY),
+            "Waiting between two attempts.",
+        ),
+        Key::new(
+            "baggage_attributes",
+            TEXTS,
+            "Keys of baggage members that every span and every log shows. Default none.",
+        ),
+    ],
+);
+
+static CONSOLE: Type = Type::record(
+    "TrisignalConsole",
+    &[
+        Key::new(
+            "format",
+            TEXT,
+            "As `OTEL_RUST_CONSOLE` has it: `auto`, `pretty`, `json` or `off`. Default `auto`.",
+        ),
+        Key::new(
+            "filter",
+            TEXT,
+            "What is shown, in the syntax of `RUST_LOG`. Default `info`.",
+        ),
+        Key::new(
+            "color",
+            BOOL,
+            "`false` is a terminal without colours. Default true.",
+        ),
+    ],
+);
+
+static FILTERED: Type = Type::record(
+    "TrisignalSignal",
+    &[Key::new(
+        "filter",
+        TEXT,
+        "What is exported, in the syntax of `RUST_LOG`. Default `info`.",
+    )],
+);
+
+static METRICS: Type = Type::record(
+    "TrisignalMetrics",
+    &[Key::new(
+        "own",
+        ANY_TEXTS,
+        "Which metrics of the process are recorded, as `OTEL_RUST_OWN_METRICS` has them.",
+    )],
+);
+
+static SAMPLING: Type = Type::record(
+    "TrisignalSampling",
+    &[
+        Key::new(
+            "rules",
+            TEXT,
+            "Rules that come before the sampler, in the syntax of `OTEL_RUST_SAMPLING_RULES`.",
+        ),
+        Key::new(
+            "debug_baggage",
+            TEXT,
+            "Key of a baggage member whose value `1` or `true` has a trace recorded whatever the sampler says.",
+        ),
+    ],
+);
+
+static REDACTION: Type = Type::record(
+    "TrisignalRedaction",
+    &[
+        Key::new(
+            "kinds",
+            TEXTS,
+            "What is looked for, as `OTEL_RUST_REDACTION` has it.",
+        ),
+        Key::new("keys", TEXTS, "More words in keys whose values are hidden."),
+        Key::new(
+            "query_parameters",
+            TEXTS,
+            "Names of parameters in URLs whose values are hidden, in place of the default ones.",
+        ),
+    ],
+);
+
+static RETRY: Type = Type::record(
+    "TrisignalRetry",
+    &[
+        Key::new(
+            "initial",
+            SIZE,
+            "Milliseconds; the ceiling of the first wait, which doubles with each attempt. Default 500.",
+        ),
+        Key::new(
+            "max",
+            SIZE,
+            "Milliseconds; the highest ceiling. Default 30000.",
+        ),
+    ],
+);
