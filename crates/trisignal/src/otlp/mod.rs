@@ -6,6 +6,7 @@
 
 pub(crate) mod log;
 pub(crate) mod request;
+pub(crate) mod sdk;
 pub(crate) mod span;
 pub(crate) mod value;
 pub(crate) mod wire;

@@ -6,6 +6,7 @@ use opentelemetry::logs::AnyValue;
 use opentelemetry::{Array, KeyValue};
 
 use super::wire::{self, Message};
+use crate::limits::truncated;
 
 /// `AnyValue`.
 const STRING: u32 = 1;
@@ -110,9 +111,16 @@ pub(crate) fn otel_attribute(out: &mut Vec<u8>, field: u32, attribute: &KeyValue
     }
 }
 
-/// Appends one attribute of a log record of OpenTelemetry's API.
-pub(crate) fn any_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &AnyValue) {
-    attribute_with(out, field, key, |out| any_content(out, value, 0));
+/// Appends one attribute of a log record of OpenTelemetry's API, its texts cut to `length` characters and its bytes to as
+/// many bytes.
+pub(crate) fn any_attribute(
+    out: &mut Vec<u8>,
+    field: u32,
+    key: &str,
+    value: &AnyValue,
+    length: Option<usize>,
+) {
+    attribute_with(out, field, key, |out| any_content(out, value, length, 0));
 }
 
 /// Appends an `AnyValue` with a text, as `field` of the message that has it: the body of a log record.
@@ -125,7 +133,7 @@ pub(crate) fn text_value(out: &mut Vec<u8>, field: u32, text: &str) {
 /// Appends an `AnyValue`, as `field` of the message that has it.
 pub(crate) fn any_value(out: &mut Vec<u8>, field: u32, value: &AnyValue) {
     let message = Message::begin(out, field);
-    any_content(out, value, 0);
+    any_content(out, value, None, 0);
     message.end(out);
 }
 
@@ -183,25 +191,31 @@ fn list<T>(
 }
 
 /// The content of an `AnyValue`.
-fn any_content(out: &mut Vec<u8>, value: &AnyValue, depth: u32) {
+fn any_content(out: &mut Vec<u8>, value: &AnyValue, length: Option<usize>, depth: u32) {
     match value {
         AnyValue::Int(value) => wire::member_int(out, INT, *value),
         AnyValue::Double(value) => wire::member_double(out, DOUBLE, *value),
         AnyValue::Boolean(value) => wire::member_bool(out, BOOL, *value),
-        AnyValue::String(text) => wire::member_bytes(out, STRING, text.as_str().as_bytes()),
-        AnyValue::Bytes(bytes) => wire::member_bytes(out, BYTES, bytes),
+        AnyValue::String(text) => {
+            let text = truncated(text.as_str(), length);
+            wire::member_bytes(out, STRING, text.as_bytes());
+        }
+        AnyValue::Bytes(bytes) => {
+            let kept = length.unwrap_or(usize::MAX).min(bytes.len());
+            wire::member_bytes(out, BYTES, &bytes[..kept]);
+        }
         // Nesting without end would end the stack.
         AnyValue::ListAny(_) | AnyValue::Map(_) if depth >= MAX_DEPTH => {}
         AnyValue::ListAny(values) => {
             list(out, values.iter(), |out, value| {
-                any_content(out, value, depth + 1)
+                any_content(out, value, length, depth + 1)
             });
         }
         AnyValue::Map(entries) => {
             let map = Message::begin(out, MAP);
             for (key, value) in entries.iter() {
                 attribute_with(out, VALUES, key.as_str(), |out| {
-                    any_content(out, value, depth + 1)
+                    any_content(out, value, length, depth + 1)
                 });
             }
             map.end(out);
@@ -406,7 +420,13 @@ mod tests {
             ],
         });
         let mut out = Vec::new();
-        any_attribute(&mut out, FIELD, "key", &AnyValue::ListAny(Box::new(list)));
+        any_attribute(
+            &mut out,
+            FIELD,
+            "key",
+            &AnyValue::ListAny(Box::new(list)),
+            None,
+        );
         assert_eq!(decoded(&out), expect("key", expected));
         assert_eq!(attributes(&out).next().unwrap().value(), None);
         let mut body = Vec::new();
@@ -424,7 +444,7 @@ mod tests {
             value = AnyValue::ListAny(Box::new(vec![value]));
         }
         let mut out = Vec::new();
-        any_attribute(&mut out, FIELD, "deep", &value);
+        any_attribute(&mut out, FIELD, "deep", &value, None);
         assert!(proto::KeyValue::decode(wire::read_field(&out).unwrap().1).is_ok());
     }
 

@@ -104,8 +104,8 @@ impl Pipeline {
     ///
     /// When a TLS file can't be used or a thread can't be started; no thread is left behind then.
     pub(crate) fn start(config: &Config) -> Result<Self, Error> {
-        let spans = SpanEncoder::new(&config.resource)?;
-        let logs = LogEncoder::new(&config.resource)?;
+        let spans = SpanEncoder::new(&config.resource);
+        let logs = LogEncoder::new(&config.resource, config.limits.logs);
         let resource = ResourceHead::new(&config.resource);
         let lanes = Lane::for_config(config)?;
         let named = lanes

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::batch::{Batch, MAX_REQUEST_BYTES};
 use super::chunks::{Chunked, Chunks, frame};
-use super::encode::{EncodeError, LogEncoder, SpanEncoder};
+use super::encode::{LogEncoder, SpanEncoder};
 use super::ledger::DropReason;
 use super::queue::Queue;
 use super::signal::{Destination, Signal};
@@ -230,7 +230,7 @@ impl Worker {
             let items = spans.len() as u64;
             self.process(Signal::Traces, items, || {
                 spans.iter_mut().for_each(|span| cut_span(span, length));
-                self.spans.encode(spans)
+                self.spans.encode(&spans)
             });
         }
         while let Some(logs) = queues.logs.take_batch(force) {
@@ -252,23 +252,15 @@ impl Worker {
             self.process(signal.signal(), items, || {
                 let body = frame::request(&self.resource, &batch);
                 batch.into_iter().for_each(|chunk| chunks.recycle(chunk));
-                Ok(body)
+                body
             });
         }
     }
 
     /// Encodes one batch. It is the only thing that a panic in here can cost.
-    fn process(
-        &self,
-        signal: Signal,
-        items: u64,
-        encode: impl FnOnce() -> Result<Bytes, EncodeError>,
-    ) {
+    fn process(&self, signal: Signal, items: u64, encode: impl FnOnce() -> Bytes) {
         match catch_unwind(AssertUnwindSafe(encode)) {
-            Ok(Ok(body)) => self.shared.enqueue(Batch::new(signal, body, items)),
-            Ok(Err(EncodeError)) => self
-                .shared
-                .drop_items(signal, DropReason::Encode, items, ""),
+            Ok(body) => self.shared.enqueue(Batch::new(signal, body, items)),
             Err(_) => {
                 self.shared
                     .drop_items(signal, DropReason::Panic, items, "the encoder panicked")
@@ -399,7 +391,7 @@ mod tests {
         }
     }
 
-    /// A batch whose encoding panics or fails is lost, counted, and nothing else is.
+    /// A batch whose encoding panics is lost, counted, and nothing else is.
     #[test]
     fn a_batch_that_can_not_be_encoded_is_counted() {
         let receiver = Receiver::start_blocking().unwrap();
@@ -408,19 +400,17 @@ mod tests {
         let resource = opentelemetry_sdk::Resource::builder_empty().build();
         let worker = Worker {
             shared: Arc::clone(&shared),
-            spans: SpanEncoder::new(&resource).unwrap(),
-            logs: LogEncoder::new(&resource).unwrap(),
+            spans: SpanEncoder::new(&resource),
+            logs: LogEncoder::new(&resource, crate::limits::ItemLimits::default()),
             resource: ResourceHead::new(&resource),
             queue_drops_seen: [0; 2],
             callback_panics_seen: 0,
         };
-        shared.ledger.produced(Signal::Traces, 7);
+        shared.ledger.produced(Signal::Traces, 3);
         worker.process(Signal::Traces, 3, || panic!("a bug of the encoder"));
-        worker.process(Signal::Traces, 4, || Err(EncodeError));
         let account = telemetry.health().traces;
         assert!(account.balances(), "{account}");
         assert_eq!(account.dropped.get(DropReason::Panic), 3);
-        assert_eq!(account.dropped.get(DropReason::Encode), 4);
         assert_eq!(account.held, 0);
     }
 

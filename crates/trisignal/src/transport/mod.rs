@@ -235,7 +235,48 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::sync::Mutex;
+
+    use opentelemetry_http::{HttpClient, HttpError};
+    use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+    use opentelemetry_sdk::trace::SpanExporter as _;
+
     use super::*;
+
+    /// Keeps the user agent of each request.
+    #[derive(Clone, Debug, Default)]
+    struct Capture(std::sync::Arc<Mutex<Vec<String>>>);
+
+    #[async_trait::async_trait]
+    impl HttpClient for Capture {
+        async fn send_bytes(
+            &self,
+            request: ::http::Request<Bytes>,
+        ) -> Result<::http::Response<Bytes>, HttpError> {
+            let agent = &request.headers()[::http::header::USER_AGENT];
+            self.0.lock().unwrap().push(agent.to_str()?.to_owned());
+            Ok(::http::Response::new(Bytes::new()))
+        }
+    }
+
+    /// What `opentelemetry-otlp` says about itself.
+    fn upstream_user_agent() -> String {
+        let capture = Capture::default();
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(capture.clone())
+            .with_endpoint("http://localhost/")
+            .with_protocol(Protocol::HttpBinary)
+            .build()
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(exporter.export(Vec::new())).unwrap();
+        capture.0.lock().unwrap().remove(0)
+    }
 
     #[test]
     fn texts_of_the_backend_are_cut_and_cleaned() {
@@ -245,7 +286,7 @@ mod tests {
 
     #[test]
     fn the_user_agent_names_the_version_of_the_exporter_in_use() {
-        let used = crate::pipeline::encode::upstream_user_agent();
+        let used = upstream_user_agent();
         assert!(
             USER_AGENT.ends_with(&used),
             "{USER_AGENT} should end with {used}"
