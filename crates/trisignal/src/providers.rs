@@ -12,6 +12,7 @@ use crate::guard::{Guard, GuardedLogProcessor, GuardedSpanProcessor, OnPanic};
 use crate::metrics::guard::GuardedMeterProvider;
 use crate::metrics::prometheus::Bound;
 use crate::metrics::provider::{Meters, Pages};
+use crate::metrics::selfmetrics::CountingSampler;
 use crate::pipeline::processors::{
     BaggageProcessor, CorrelationProcessor, PipelineLogProcessor, PipelineSpanProcessor,
 };
@@ -148,7 +149,10 @@ fn tracer_provider(
     let mut builder = SdkTracerProvider::builder()
         .with_resource(config.resource.clone())
         .with_span_limits(config.limits.for_sdk())
-        .with_sampler(sampling)
+        .with_sampler(CountingSampler {
+            inner: sampling,
+            shared: Arc::clone(shared),
+        })
         .with_span_processor(CorrelationProcessor);
     if !config.baggage_attributes.is_empty() {
         builder = builder.with_span_processor(BaggageProcessor {

@@ -177,8 +177,8 @@ variables! {
         parse::timeout, Plain, "Where set, a second upper limit to one attempt at exporting metrics.";
     TEMPORALITY: Temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative, delta or lowmemory",
         "cumulative", parse::temporality, Plain, "Whether sums and histograms begin anew after each collection.";
-    OWN_METRICS: Vec<OwnMetrics> = "OTEL_RUST_OWN_METRICS", "list of process, runtime; or none", "process,runtime",
-        parse::own_metrics, Plain, "What is measured without being asked for: the process, and the tokio runtime in which telemetry is set up.";
+    OWN_METRICS: Vec<OwnMetrics> = "OTEL_RUST_OWN_METRICS", "list of process, runtime, pipeline; or none", "process,runtime,pipeline",
+        parse::own_metrics, Plain, "What is measured without being asked for: the process, the tokio runtime in which telemetry is set up, and the pipeline itself.";
 
     ENDPOINT: String = "OTEL_EXPORTER_OTLP_ENDPOINT" per signal, "URL", "", parse::text, Endpoint,
         "The backend: http://localhost:4318, or http://localhost:4317 for gRPC. For HTTP `v1/traces`, `v1/metrics` or `v1/logs` is appended; a signal's own endpoint is taken as it is.";

@@ -16,6 +16,7 @@ pub(crate) mod prometheus;
 pub(crate) mod provider;
 mod registry;
 pub(crate) mod runtime;
+pub(crate) mod selfmetrics;
 pub(crate) mod views;
 
 pub use exemplar::ExemplarFilter;

@@ -1,11 +1,14 @@
 //! The metrics that nobody has to ask for: of the process, of its runtime, and of the pipeline itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::{Meter, MeterProvider};
 
-use super::{process, runtime};
+use super::{process, runtime, selfmetrics};
+use crate::config::Config;
+use crate::pipeline::Shared;
 
 /// A group of metrics that telemetry makes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +20,14 @@ pub enum OwnMetrics {
     /// `tokio.runtime.*`: the runtime in which telemetry was set up, and those given to
     /// [`Telemetry::observe_runtime`](crate::Telemetry::observe_runtime).
     Runtime,
+    /// `otel.sdk.*`: the pipeline itself, by the ledger that [`Report`](crate::Report) and [`Health`](crate::Health) are
+    /// from.
+    Pipeline,
 }
 
 impl OwnMetrics {
     /// All groups, which is the default.
-    pub const ALL: [Self; 2] = [Self::Process, Self::Runtime];
+    pub const ALL: [Self; 3] = [Self::Process, Self::Runtime, Self::Pipeline];
 
     /// The group as `OTEL_RUST_OWN_METRICS` names it.
     #[must_use]
@@ -29,6 +35,7 @@ impl OwnMetrics {
         match self {
             Self::Process => "process",
             Self::Runtime => "runtime",
+            Self::Pipeline => "pipeline",
         }
     }
 }
@@ -39,18 +46,22 @@ impl fmt::Display for OwnMetrics {
     }
 }
 
-/// Registers the instruments of `groups`. The runtime is the one that this thread is in, if it is in one.
-pub(crate) fn register(groups: &[OwnMetrics], provider: &impl MeterProvider) {
+/// Registers the instruments of the groups that are wanted. The runtime is the one that this thread is in, if it is in
+/// one.
+pub(crate) fn register(config: &Config, provider: &impl MeterProvider, shared: &Arc<Shared>) {
     let meter = meter(provider);
-    for group in groups {
-        match group {
-            OwnMetrics::Process => process::register(&meter),
-            OwnMetrics::Runtime => {
-                if let Ok(handle) = tokio::runtime::Handle::try_current() {
-                    runtime::register(&meter, "main", &handle);
-                }
-            }
-        }
+    let wanted = |group| config.own_metrics.contains(&group);
+    // It times collections, so it comes first.
+    if wanted(OwnMetrics::Pipeline) {
+        selfmetrics::register(&meter, config, shared);
+    }
+    if wanted(OwnMetrics::Process) {
+        process::register(&meter);
+    }
+    if wanted(OwnMetrics::Runtime)
+        && let Ok(handle) = tokio::runtime::Handle::try_current()
+    {
+        runtime::register(&meter, "main", &handle);
     }
 }
 

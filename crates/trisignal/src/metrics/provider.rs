@@ -75,7 +75,7 @@ impl Meters {
         let provider = builder.build();
         let guarded =
             GuardedMeterProvider::new(provider.clone(), on_panic).with_exemplars(exemplars, views);
-        own::register(&config.own_metrics, &guarded);
+        own::register(config, &guarded, shared);
         Ok(Self {
             provider,
             guarded,

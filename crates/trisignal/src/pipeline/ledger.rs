@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::signal::{Destination, Signal};
+use crate::metrics::selfmetrics::SpanCounts;
 
 /// Why items did not reach the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +93,24 @@ impl Dropped {
         self.0.iter().sum()
     }
 
+    /// What is here and not in `other`, which is a part of it.
+    fn without(&self, other: &Self) -> Self {
+        let mut rest = *self;
+        for (count, part) in rest.0.iter_mut().zip(other.0) {
+            *count = count.saturating_sub(part);
+        }
+        rest
+    }
+
+    /// All of both.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        let mut sum = *self;
+        for (count, more) in sum.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+        sum
+    }
+
     /// The reasons that occurred, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
         DropReason::ALL
@@ -169,6 +188,27 @@ impl Tally {
     }
 }
 
+/// Where the items of a signal are: before the outbox, which is the same for all destinations, and behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stages {
+    /// Items handed to the outbox.
+    pub(crate) submitted: u64,
+    /// Items that wait for that.
+    pub(crate) waiting: u64,
+    /// Items lost before that.
+    pub(crate) dropped: Dropped,
+    /// By the index of the destination.
+    pub(crate) exports: Vec<ExportStage>,
+}
+
+/// What became of the items that one destination was to get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ExportStage {
+    pub(crate) delivered: u64,
+    pub(crate) inflight: u64,
+    pub(crate) dropped: Dropped,
+}
+
 /// The accounts of all destinations, shared by all parts of one pipeline.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -176,6 +216,8 @@ pub(crate) struct Ledger {
     accounts: [Mutex<Accounts>; 3],
     /// Always locked after an account.
     tallies: Mutex<Vec<Arc<Tally>>>,
+    /// Spans that begin and end.
+    pub(crate) spans: SpanCounts,
     callback_panics: AtomicU64,
     encoder_restarts: AtomicU64,
 }
@@ -186,6 +228,10 @@ struct Accounts {
     /// Also there when the signal goes nowhere.
     first: SignalAccount,
     others: Vec<SignalAccount>,
+    /// Handed to the outbox.
+    submitted: u64,
+    /// Lost before that.
+    dropped: Dropped,
 }
 
 impl Accounts {
@@ -206,6 +252,17 @@ impl Accounts {
             Some(other) => &mut self.others[other],
             None => &mut self.first,
         }
+    }
+}
+
+impl Accounts {
+    /// Items that are before the outbox.
+    fn waiting(&self) -> u64 {
+        self.first.produced - self.submitted - self.dropped.total()
+    }
+
+    fn drop_waiting(&mut self, reason: DropReason, items: u64) {
+        self.dropped.0[reason as usize] += items.min(self.waiting());
     }
 }
 
@@ -236,6 +293,7 @@ impl Ledger {
         Self {
             accounts,
             tallies: Mutex::default(),
+            spans: SpanCounts::default(),
             callback_panics: AtomicU64::new(0),
             encoder_restarts: AtomicU64::new(0),
         }
@@ -261,9 +319,17 @@ impl Ledger {
 
     /// Moves `items` from held to dropped, for all destinations: before the outbox.
     pub(crate) fn dropped(&self, signal: Signal, reason: DropReason, items: u64) {
-        for account in self.lock(signal).all() {
+        let mut accounts = self.lock(signal);
+        accounts.drop_waiting(reason, items);
+        for account in accounts.all() {
             account.drop_held(reason, items);
         }
+    }
+
+    /// Notes that `items` go to the outbox. They stay held.
+    pub(crate) fn submitted(&self, signal: Signal, items: u64) {
+        let mut accounts = self.lock(signal);
+        accounts.submitted += items.min(accounts.waiting());
     }
 
     /// Moves `items` of one destination from held to delivered.
@@ -285,7 +351,9 @@ impl Ledger {
     /// Drops all that is held, and answers how much that was: the last entry of a pipeline that ends.
     pub(crate) fn close(&self, signal: Signal) -> u64 {
         let mut lost = 0;
-        for account in self.lock(signal).all() {
+        let mut accounts = self.lock(signal);
+        accounts.drop_waiting(DropReason::Shutdown, u64::MAX);
+        for account in accounts.all() {
             lost += account.held;
             account.drop_held(DropReason::Shutdown, account.held);
         }
@@ -300,6 +368,24 @@ impl Ledger {
     /// The account of `destination` as it stands.
     pub(crate) fn account_at(&self, destination: Destination) -> SignalAccount {
         *self.lock(destination.signal).of(destination)
+    }
+
+    /// Where the items of `signal` are, in one reading.
+    pub(crate) fn stages(&self, signal: Signal) -> Stages {
+        let mut accounts = self.lock(signal);
+        let (submitted, dropped) = (accounts.submitted, accounts.dropped);
+        let waiting = accounts.waiting();
+        let exports = accounts.all().map(|account| ExportStage {
+            delivered: account.delivered,
+            inflight: account.held.saturating_sub(waiting),
+            dropped: account.dropped.without(&dropped),
+        });
+        Stages {
+            exports: exports.collect(),
+            submitted,
+            waiting,
+            dropped,
+        }
     }
 
     /// A callback of the user (sampler, processor, observable instrument) panicked and was contained.
@@ -406,6 +492,53 @@ mod tests {
             ledger.retire(&tallies[0]);
         }
         assert_eq!(ledger.account(Signal::Traces), SignalAccount::default());
+    }
+
+    #[test]
+    fn items_are_before_the_outbox_or_behind_it() {
+        let ledger = Ledger::new([2, 1, 0]);
+        let [first, second] = [0, 1].map(|index| Destination {
+            signal: Signal::Traces,
+            index,
+        });
+        ledger.produced(Signal::Traces, 20);
+        ledger.dropped(Signal::Traces, DropReason::QueueFull, 3);
+        ledger.submitted(Signal::Traces, 10);
+        ledger.delivered(first, 4);
+        ledger.dropped_at(first, DropReason::QueueFull, 1);
+        ledger.dropped_at(second, DropReason::Expired, 10);
+        let check = || {
+            let stages = ledger.stages(Signal::Traces);
+            let produced = ledger.account(Signal::Traces).produced;
+            assert_eq!(
+                stages.submitted + stages.waiting + stages.dropped.total(),
+                produced
+            );
+            for export in &stages.exports {
+                let exported = export.delivered + export.dropped.total();
+                assert_eq!(exported + export.inflight, stages.submitted);
+            }
+            stages
+        };
+        let stages = check();
+        assert_eq!((stages.submitted, stages.waiting), (10, 7));
+        assert_eq!(stages.dropped.get(DropReason::QueueFull), 3);
+        let exports = stages
+            .exports
+            .iter()
+            .map(|export| (export.delivered, export.inflight));
+        assert_eq!(exports.collect::<Vec<_>>(), [(4, 5), (0, 0)]);
+        assert_eq!(stages.exports[0].dropped.get(DropReason::QueueFull), 1);
+
+        ledger.close(Signal::Traces);
+        // What an encoder brings after the end is counted already.
+        ledger.submitted(Signal::Traces, 5);
+        let stages = check();
+        assert_eq!(stages.dropped.get(DropReason::Shutdown), 7);
+        assert_eq!(stages.exports[0].dropped.get(DropReason::Shutdown), 5);
+        ledger.produced(Signal::Traces, 1);
+        ledger.dropped(Signal::Traces, DropReason::Shutdown, 1);
+        assert_eq!(check().dropped.get(DropReason::Shutdown), 8);
     }
 
     #[test]

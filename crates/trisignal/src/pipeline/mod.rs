@@ -22,7 +22,7 @@ mod split;
 mod worker;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -41,6 +41,7 @@ use crate::config::{Config, RetryConfig};
 use crate::diagnostics::Diagnostics;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::metrics::selfmetrics::Durations;
 use crate::otlp::request::ResourceHead;
 use crate::report::{Accounts, DestinationAccount};
 
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Queues,
     pub(crate) outbox: Outbox,
     pub(crate) diagnostics: Diagnostics,
+    /// Where how long things take is recorded; absent where nobody wants to know.
+    pub(crate) durations: OnceLock<Durations>,
     /// With their names, fit for people.
     destinations: Vec<(Destination, String)>,
     /// What is kept of an item.
@@ -134,6 +137,7 @@ impl Pipeline {
             queues,
             outbox: Outbox::new(config.outbox.as_usize(), destinations),
             diagnostics: Diagnostics::default(),
+            durations: OnceLock::new(),
             destinations: named,
             limits: config.limits,
             retry: config.retry,

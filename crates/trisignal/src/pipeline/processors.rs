@@ -25,6 +25,7 @@ use super::signal::Signal;
 use super::{Shared, size};
 use crate::metrics::cardinality::OverflowWatch;
 use crate::metrics::count::data_points;
+use crate::metrics::selfmetrics::Sampled;
 use crate::redact::Redactor;
 
 /// The attribute that ties the spans, logs and answers of one story together.
@@ -118,8 +119,9 @@ impl SpanProcessor for PipelineSpanProcessor {
     fn on_end(&self, mut span: SpanData) {
         // The SDK hands over spans that are only recorded, too.
         if !span.span_context.is_sampled() {
-            return;
+            return self.shared.ledger.spans.ended(Sampled::RecordOnly);
         }
+        self.shared.ledger.spans.ended(Sampled::RecordAndSample);
         self.shared.ledger.produced(Signal::Traces, 1);
         redact_span(&mut span, &self.redactor);
         let size = size::span(&span);
@@ -189,6 +191,10 @@ impl PipelineMetricExporter {
 
 impl PushMetricExporter for PipelineMetricExporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        // The reader exports on the thread on which it has collected, and right after.
+        if let Some(durations) = self.shared.durations.get() {
+            durations.collected();
+        }
         let points = data_points(metrics) as u64;
         if points == 0 {
             return Ok(());

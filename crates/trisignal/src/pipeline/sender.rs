@@ -20,6 +20,7 @@ use super::signal::{Destination, Signal};
 use super::{Phase, Shared};
 use crate::config::{Config, ExporterConfig, OtlpConfig};
 use crate::error::{Error, ErrorKind};
+use crate::metrics::selfmetrics::Ending;
 use crate::transport::{Answer, Connections, Failure, FailureKind, Transport};
 
 /// How long a lane that drains goes on trying to reach a backend that refuses connections. Shorter than a second,
@@ -203,6 +204,20 @@ impl Lane {
 
     /// Sends one request until the backend has taken or refused it.
     pub(super) async fn send(&self, shared: &Shared, request: &Batch) -> Fate {
+        let begin = Instant::now();
+        let mut ending = Ending::default();
+        let fate = self.attempts(shared, request, &mut ending).await;
+        if let Some(durations) = shared.durations.get() {
+            if fate == Fate::Abandoned {
+                ending.error = Some(DropReason::Shutdown.as_str().to_owned());
+            }
+            durations.exported(self.destination, begin.elapsed(), &ending);
+        }
+        fate
+    }
+
+    /// Tries until the backend has taken or refused `request`, and tells how the last try ended.
+    async fn attempts(&self, shared: &Shared, request: &Batch, ending: &mut Ending) -> Fate {
         let mut backoff = Backoff::new(shared.retry);
         let mut unreachable_since = None;
         loop {
@@ -211,10 +226,12 @@ impl Lane {
                 answer = self.transport.send(request) => answer,
                 _ = phase.wait_for(|phase| *phase == Phase::Ended) => return Fate::Abandoned,
             };
+            *ending = answer.ending();
             let Answer {
                 verdict,
                 rejected,
                 failure,
+                ..
             } = answer;
             let unreachable = failure
                 .as_ref()

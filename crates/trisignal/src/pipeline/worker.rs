@@ -309,6 +309,7 @@ impl Shared {
             );
         }
         for part in parts {
+            self.ledger.submitted(signal, part.items);
             for destination in self.outbox.destinations(signal) {
                 for (from, evicted) in self.outbox.push(destination, part.clone()) {
                     self.drop_items_at(from, DropReason::OutboxFull, evicted.items, "");

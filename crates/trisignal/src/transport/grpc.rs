@@ -22,6 +22,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Status};
 use tower_service::Service;
 
+use super::ResponseStatus;
 use super::compress::{Encoding, Negotiation};
 use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT};
 use crate::config::OtlpConfig;
@@ -103,7 +104,8 @@ impl GrpcTransport {
                     let advertised = response.metadata().get(GRPC_ACCEPT_ENCODING);
                     let advertised = advertised.and_then(|names| names.to_str().ok());
                     self.compression.accepted(advertised);
-                    return Answer::accepted(batch.signal, response.into_inner());
+                    return Answer::accepted(batch.signal, response.into_inner())
+                        .with_status(ResponseStatus::Grpc("OK"));
                 }
                 // What the gRPC specification has for a message in an encoding that the server has not.
                 Err(status)
@@ -206,6 +208,30 @@ fn failed(status: &Status) -> Answer {
     let verdict = retry::grpc(status.code(), retry_delay(status.details()));
     let detail = format!("gRPC status {:?}: {}", status.code(), status.message());
     Answer::failed(verdict, FailureKind::Status, &detail)
+        .with_status(ResponseStatus::Grpc(code_name(status.code())))
+}
+
+/// The code as the gRPC specification spells it.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 /// The delay of a `google.rpc.RetryInfo` among the details of a status (`google.rpc.Status`).

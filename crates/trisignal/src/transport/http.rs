@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::ResponseStatus;
 use super::compress::{Encoding, Negotiation};
 use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT};
 use crate::config::OtlpConfig;
@@ -106,6 +107,7 @@ where
     B: http_body::Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
 {
     let status = response.status();
+    let answered = ResponseStatus::Http(status.as_u16());
     let retry_after = response
         .headers()
         .get(RETRY_AFTER)
@@ -116,7 +118,8 @@ where
             verdict,
             FailureKind::Status,
             &format!("HTTP status {status}"),
-        );
+        )
+        .with_status(answered);
     }
     // A good status is the acknowledgement: when the rest of the answer is lost, sending again would only
     // make duplicates.
@@ -126,5 +129,5 @@ where
     let body = body
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    Answer::accepted(batch.signal, body)
+    Answer::accepted(batch.signal, body).with_status(answered)
 }

@@ -27,6 +27,7 @@ use prost::Message;
 
 use crate::config::{OtlpConfig, Protocol};
 use crate::error::Error;
+use crate::metrics::selfmetrics::Ending;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::retry::Verdict;
 use crate::pipeline::signal::Signal;
@@ -54,6 +55,16 @@ pub(crate) struct Answer {
     pub(crate) rejected: u64,
     /// What went wrong, or what the backend remarked.
     pub(crate) failure: Option<Failure>,
+    /// What the backend answered, where it did.
+    pub(crate) status: Option<ResponseStatus>,
+}
+
+/// The status of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResponseStatus {
+    Http(u16),
+    /// The name of the code, such as `UNAVAILABLE`.
+    Grpc(&'static str),
 }
 
 /// What went wrong with an attempt, fit for a log line: short, on one line, without secrets.
@@ -76,6 +87,19 @@ pub(crate) enum FailureKind {
     Status,
     /// The backend took the request and complained about some of it.
     PartialSuccess,
+}
+
+impl FailureKind {
+    /// As `error.type` has it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Status => "status",
+            Self::PartialSuccess => "partial",
+        }
+    }
 }
 
 impl Failure {
@@ -154,6 +178,34 @@ impl Answer {
             verdict,
             rejected: 0,
             failure: Some(Failure::new(kind, detail)),
+            status: None,
+        }
+    }
+
+    fn with_status(mut self, status: ResponseStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// How an export ends with this answer.
+    pub(crate) fn ending(&self) -> Ending {
+        let error = self
+            .failure
+            .as_ref()
+            .and_then(|failure| match (failure.kind, self.status) {
+                (FailureKind::Status, Some(ResponseStatus::Http(status))) => {
+                    Some(status.to_string())
+                }
+                (FailureKind::Status, Some(ResponseStatus::Grpc(status))) => {
+                    Some(status.to_owned())
+                }
+                // A remark is no failure.
+                (FailureKind::PartialSuccess, _) if self.rejected == 0 => None,
+                (kind, _) => Some(kind.as_str().to_owned()),
+            });
+        Ending {
+            error,
+            status: self.status,
         }
     }
 
@@ -166,6 +218,7 @@ impl Answer {
             verdict: Verdict::Accepted,
             rejected,
             failure,
+            status: None,
         }
     }
 

@@ -16,6 +16,7 @@ mod processors;
 mod proxy;
 mod rejected;
 mod sampling;
+mod self_metrics;
 mod signals;
 mod switched_off;
 mod tls;

@@ -197,7 +197,8 @@ fn what_is_not_wanted_is_not_measured() {
         (&[][..], &[][..]),
         (&[OwnMetrics::Process], &["process"]),
         (&[OwnMetrics::Runtime], &["tokio"]),
-        (&OwnMetrics::ALL, &["process", "tokio"]),
+        (&[OwnMetrics::Pipeline], &["otel"]),
+        (&OwnMetrics::ALL, &["otel", "process", "tokio"]),
     ] {
         let receiver = receiver();
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,0 +1,159 @@
+//! Counts the spans that begin and end, also those that are not recorded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use crate::pipeline::Shared;
+
+/// Where the parent of a span is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ParentOrigin {
+    /// There is none.
+    None,
+    /// In this process.
+    Local,
+    /// In another one.
+    Remote,
+}
+
+impl ParentOrigin {
+    pub(crate) const ALL: [Self; 3] = [Self::None, Self::Local, Self::Remote];
+
+    /// The origin of what `parent` holds.
+    pub(crate) fn of(parent: &Context) -> Self {
+        let span = parent.span();
+        let context = span.span_context();
+        match (context.is_valid(), context.is_remote()) {
+            (false, _) => Self::None,
+            (true, false) => Self::Local,
+            (true, true) => Self::Remote,
+        }
+    }
+
+    /// As `otel.span.parent.origin` has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Local => "local",
+            Self::Remote => "remote",
+        }
+    }
+}
+
+/// What becomes of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sampled {
+    /// It is not recorded.
+    Drop,
+    /// It is recorded for processors of the user, and not exported.
+    RecordOnly,
+    RecordAndSample,
+}
+
+impl Sampled {
+    pub(crate) const ALL: [Self; 3] = [Self::Drop, Self::RecordOnly, Self::RecordAndSample];
+    /// Those whose end is seen.
+    pub(super) const RECORDING: [Self; 2] = [Self::RecordOnly, Self::RecordAndSample];
+
+    pub(crate) fn of(decision: &SamplingDecision) -> Self {
+        match decision {
+            SamplingDecision::Drop => Self::Drop,
+            SamplingDecision::RecordOnly => Self::RecordOnly,
+            SamplingDecision::RecordAndSample => Self::RecordAndSample,
+        }
+    }
+
+    /// As `otel.span.sampling_result` has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drop => "DROP",
+            Self::RecordOnly => "RECORD_ONLY",
+            Self::RecordAndSample => "RECORD_AND_SAMPLE",
+        }
+    }
+}
+
+/// The spans of a pipeline since its start.
+#[derive(Debug, Default)]
+pub(crate) struct SpanCounts {
+    started: [[AtomicU64; 3]; 3],
+    ended: [AtomicU64; 3],
+}
+
+impl SpanCounts {
+    /// A span began, recorded or not.
+    #[inline]
+    pub(crate) fn started(&self, origin: ParentOrigin, sampled: Sampled) {
+        self.started[origin as usize][sampled as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A recorded span ended.
+    #[inline]
+    pub(crate) fn ended(&self, sampled: Sampled) {
+        self.ended[sampled as usize].fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn started_of(&self, origin: ParentOrigin, sampled: Sampled) -> u64 {
+        self.started[origin as usize][sampled as usize].load(Ordering::Relaxed)
+    }
+
+    /// How many have begun and not ended.
+    pub(super) fn live(&self, sampled: Sampled) -> u64 {
+        // The ends first: each of them is preceded by its beginning.
+        let ended = self.ended[sampled as usize].load(Ordering::Acquire);
+        let started: u64 = ParentOrigin::ALL
+            .into_iter()
+            .map(|origin| self.started_of(origin, sampled))
+            .sum();
+        started.saturating_sub(ended)
+    }
+}
+
+/// Counts what the SDK asks its sampler for, which is every span that it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct CountingSampler<S> {
+    pub(crate) inner: S,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl<S: ShouldSample + Clone + 'static> ShouldSample for CountingSampler<S> {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let result = self
+            .inner
+            .should_sample(parent, trace_id, name, kind, attributes, links);
+        let origin = parent.map_or(ParentOrigin::None, ParentOrigin::of);
+        let sampled = Sampled::of(&result.decision);
+        self.shared.ledger.spans.started(origin, sampled);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_is_what_began_and_did_not_end() {
+        let spans = SpanCounts::default();
+        for origin in ParentOrigin::ALL {
+            for sampled in Sampled::ALL {
+                spans.started(origin, sampled);
+            }
+        }
+        spans.ended(Sampled::RecordAndSample);
+        assert_eq!(Sampled::ALL.map(|sampled| spans.live(sampled)), [3, 3, 2]);
+        assert_eq!(spans.started_of(ParentOrigin::Remote, Sampled::Drop), 1);
+    }
+}
