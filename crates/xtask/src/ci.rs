@@ -4,10 +4,10 @@ mod configs;
 
 use std::time::{Duration, Instant};
 
-use crate::metadata;
 use crate::run::{Result, cargo, stream, variable};
 use crate::stack::{self, Backends};
 use crate::tidy;
+use crate::{bench, metadata};
 
 /// How a step ended.
 enum Verdict {
@@ -30,7 +30,7 @@ struct Done {
 const STEPS: &[Step] = &[
     ("lock-file", || verdict(lock_file())),
     ("formatting", || {
-        verdict(cargo_step(&["fmt", "--all", "--check"]))
+        verdict(cargo_step(&["fmt", "--all", "--check"]).and_then(|()| bench::formatting()))
     }),
     ("tidy", || verdict(tidy::run())),
     ("clippy", || verdict(clippy())),
@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     ("tests", || verdict(tests())),
     ("brokers", || verdict(brokers())),
     ("documentation", || verdict(documentation())),
+    ("benchmarks", || verdict(bench::check())),
     ("demo", || verdict(demo())),
     ("configuration-files", configuration_files),
     ("end-to-end", || with_backends(end_to_end)),
@@ -118,7 +119,8 @@ fn demo() -> Result {
 }
 
 fn lock_file() -> Result {
-    crate::run::capture(&mut cargo(&["metadata", "--locked", "--format-version=1"])).map(drop)
+    crate::run::capture(&mut cargo(&["metadata", "--locked", "--format-version=1"]))?;
+    bench::lock_file()
 }
 
 fn clippy() -> Result {

@@ -3,6 +3,7 @@
 //! This crate uses no other crate of the workspace, so it builds in seconds on a fresh machine and
 //! still runs when everything else is broken.
 
+mod bench;
 mod ci;
 mod metadata;
 mod run;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask ci [STEP…]              everything that a change must pass, or only these steps of it
 cargo xtask tidy                    the rules of the house: walls between crates, budgets, module docs
+cargo xtask bench [--quick] [PART…] Trisignal and its peers side by side; all of it writes docs/performance.md
 cargo xtask stack build             build the Collector and Jaeger from Go modules into the cache
 cargo xtask stack up|status|down    run Collector, Jaeger, Tempo and Prometheus here, without Docker
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["ci", steps @ ..] => ci::run(steps),
+        ["bench", arguments @ ..] => bench::run(arguments),
         ["tidy"] => tidy::run(),
         ["stack", "build"] => stack::build(),
         ["stack", "up"] => stack::up(),

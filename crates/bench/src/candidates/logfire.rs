@@ -1,0 +1,31 @@
+//! The logfire crate, told to send to the sink instead of its service.
+
+use logfire::Logfire;
+use logfire::config::{AdvancedOptions, SendToLogfire};
+
+use super::Running;
+use crate::Result;
+use crate::job::Job;
+
+struct Fire(Logfire);
+
+pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
+    let logfire = logfire::configure()
+        .send_to_logfire(SendToLogfire::Yes)
+        .with_token("bench")
+        .with_console(None)
+        .with_service_name("bench")
+        .with_advanced_options(
+            AdvancedOptions::default().with_base_url(format!("http://{}", job.sink)),
+        )
+        .finish()?;
+    Ok(Box::new(Fire(logfire)))
+}
+
+impl Running for Fire {
+    fn flush(&self) {
+        if let Err(error) = self.0.force_flush() {
+            eprintln!("logfire: {error}");
+        }
+    }
+}

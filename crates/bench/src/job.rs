@@ -1,0 +1,194 @@
+//! What one child process measures.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One piece of work for one candidate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Job {
+    pub(crate) candidate: Candidate,
+    pub(crate) work: Work,
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    #[serde(default)]
+    pub(crate) export: Export,
+    #[serde(default)]
+    pub(crate) compression: Compression,
+    #[serde(default = "one")]
+    pub(crate) threads: usize,
+    /// How much work, in percent of what a full run does.
+    #[serde(default = "hundred")]
+    pub(crate) percent: u64,
+    /// Where the sink listens: `host:port`.
+    #[serde(default)]
+    pub(crate) sink: String,
+}
+
+/// Whose telemetry it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Candidate {
+    /// No telemetry at all.
+    None,
+    /// `tracing` with a registry and no layer.
+    Tracing,
+    Trisignal,
+    /// tracing-opentelemetry, opentelemetry-appender-tracing and the SDK with its batch processors, as they come.
+    Stock,
+    /// The same with all that tracing-opentelemetry adds switched off.
+    StockLean,
+    Logfire,
+    /// init-tracing-opentelemetry.
+    Init,
+    Fastrace,
+    /// The OpenTelemetry API and SDK without `tracing`.
+    Otel,
+    /// The JSON lines of `tracing_subscriber::fmt`, thrown away.
+    FmtJson,
+    PrometheusClient,
+}
+
+/// What is done again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Work {
+    /// A parent with three children, five attributes each, and one event. The unit is a span.
+    Span,
+    /// A span that is entered and left again, as by each poll of an instrumented future.
+    Reenter,
+    /// An event with four fields inside of a span.
+    Log,
+    /// A counter with three attributes.
+    Counter,
+    /// A counter whose attributes were given before.
+    CounterBound,
+    /// A histogram with three attributes.
+    Histogram,
+    /// Spans from all threads, as fast as they can.
+    Flood,
+    /// 100,000 spans a second.
+    Paced,
+    /// An axum service that is asked.
+    Service,
+    /// Setting up, and ending.
+    Start,
+}
+
+/// What telemetry was told to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    #[default]
+    Sampled,
+    /// A ratio of zero at the root.
+    Unsampled,
+    /// `OTEL_SDK_DISABLED=true`.
+    Disabled,
+}
+
+/// Where it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Export {
+    /// An exporter that throws away, in the same process.
+    Null,
+    #[default]
+    Http,
+    Grpc,
+}
+
+/// How requests are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Compression {
+    #[default]
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Job {
+    /// The variables that tell every candidate the same, in the names of OpenTelemetry.
+    pub(crate) fn environment(&self) -> BTreeMap<&'static str, String> {
+        let mut variables = BTreeMap::from([
+            ("OTEL_SERVICE_NAME", "bench".to_owned()),
+            (
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                format!("http://{}", self.sink),
+            ),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "3600000".to_owned()),
+        ]);
+        let protocol = match self.export {
+            Export::Grpc => "grpc",
+            Export::Null | Export::Http => "http/protobuf",
+        };
+        variables.insert("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.to_owned());
+        let compression = match self.compression {
+            Compression::None => None,
+            Compression::Gzip => Some("gzip"),
+            Compression::Zstd => Some("zstd"),
+        };
+        if let Some(compression) = compression {
+            variables.insert("OTEL_EXPORTER_OTLP_COMPRESSION", compression.to_owned());
+        }
+        match self.mode {
+            Mode::Sampled => {}
+            Mode::Unsampled => {
+                variables.insert("OTEL_TRACES_SAMPLER", "parentbased_traceidratio".to_owned());
+                variables.insert("OTEL_TRACES_SAMPLER_ARG", "0".to_owned());
+            }
+            Mode::Disabled => {
+                variables.insert("OTEL_SDK_DISABLED", "true".to_owned());
+            }
+        }
+        if self.needs_room() {
+            variables.insert("OTEL_BSP_MAX_QUEUE_SIZE", "2000000".to_owned());
+            variables.insert("OTEL_BLRP_MAX_QUEUE_SIZE", "2000000".to_owned());
+        }
+        variables
+    }
+
+    /// Whether the queues are to hold everything, instead of what they hold as they come.
+    pub(crate) fn needs_room(&self) -> bool {
+        true
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn title(&self) -> String {
+        let Self {
+            candidate,
+            work,
+            mode,
+            export,
+            compression,
+            threads,
+            ..
+        } = self;
+        format!("{work:?} {candidate:?} {mode:?} {export:?} {compression:?} {threads} thread(s)")
+    }
+
+    /// Whether log records are part of the work.
+    pub(crate) fn has_logs(&self) -> bool {
+        self.work == Work::Log
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn hundred() -> u64 {
+    100
+}
+
+impl Work {
+    /// Whether it is a small thing that is done again and again.
+    pub(crate) fn is_micro(self) -> bool {
+        !matches!(
+            self,
+            Self::Flood | Self::Paced | Self::Service | Self::Start
+        )
+    }
+}

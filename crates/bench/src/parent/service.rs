@@ -1,0 +1,93 @@
+//! A service in one process, asked by another.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::Figures;
+use super::child::prepare;
+use crate::Result;
+use crate::job::Job;
+use crate::measure::pin;
+use crate::sink::{Sink, Totals};
+
+/// How long each loop of a full run is, in milliseconds.
+const TIME: u64 = 3000;
+
+/// What the open loop asks in a second: less than what the slowest candidate can answer.
+const PER_SECOND: u64 = 4000;
+
+/// Ends the process when the parent gives up.
+struct Server(Child);
+
+/// Starts the service of a job, has it asked in a closed and then in an open loop, and ends it.
+///
+/// # Errors
+///
+/// When a process fails.
+pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
+    // One of its own, that is kept on the processor of the load.
+    let mut sink = Sink::start(false)?;
+    pin(sink.id(), 1);
+    let mut job = job.clone();
+    job.sink = sink.address().to_owned();
+    let mut command = Command::new(program);
+    command.arg("run").arg(serde_json::to_string(&job)?);
+    prepare(&mut command, &job);
+    let child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut server = Server(child);
+    let stdout = server
+        .0
+        .stdout
+        .take()
+        .ok_or("the server has no standard output")?;
+    let mut stdout = BufReader::new(stdout);
+    let mut address = String::new();
+    stdout.read_line(&mut address)?;
+    // The server has a processor of its own, so that what it does is what it costs.
+    pin(server.0.id(), 0);
+    let time = (TIME * job.percent / 100).max(50).to_string();
+    let warm_up = (TIME * job.percent / 500).max(10).to_string();
+    load(program, &[address.trim(), &warm_up])?;
+    let mut figures = load(program, &[address.trim(), &time])?;
+    figures.extend(load(
+        program,
+        &[address.trim(), &time, &PER_SECOND.to_string()],
+    )?);
+    drop(server.0.stdin.take());
+    let mut text = String::new();
+    stdout.read_to_string(&mut text)?;
+    if !server.0.wait()?.success() {
+        return Err("the server failed".into());
+    }
+    let line = text.lines().last().ok_or("the server told nothing")?;
+    figures.extend(serde_json::from_str::<Figures>(line)?);
+    Ok((figures, sink.totals()?))
+}
+
+fn load(program: &Path, arguments: &[&str]) -> Result<Figures> {
+    let mut command = Command::new(program);
+    command.arg("load").args(arguments);
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    pin(child.id(), 1);
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        return Err(format!("the load ended with {}", output.status).into());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    Ok(serde_json::from_str(text.trim())?)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing happens when it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
