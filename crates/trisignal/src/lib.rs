@@ -74,6 +74,7 @@ mod metrics;
     reason = "the span and log bridges that write with it come next"
 )]
 mod otlp;
+mod otlp_json;
 mod pipeline;
 mod providers;
 mod redact;
