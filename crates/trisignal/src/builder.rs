@@ -451,7 +451,7 @@ impl Builder {
             .listens
             .then(|| Bound::new(&prometheus.host, prometheus.port))
             .transpose()?;
-        let pipeline = Pipeline::start(&config)?;
+        let pipeline = Pipeline::start(&config, &self.console_writer)?;
         let providers = Providers::build(&config, pipeline.shared(), self.hooks, page)?;
         if let (true, Some(sampling)) = (config.traces.is_exported(), &providers.sampling) {
             sampling.follow(&config, &pipeline);

@@ -16,6 +16,7 @@ use crate::metrics::selfmetrics::CountingSampler;
 use crate::pipeline::processors::{
     BaggageProcessor, CorrelationProcessor, PipelineLogProcessor, PipelineSpanProcessor,
 };
+use crate::pipeline::signal::Signal;
 use crate::pipeline::{Collect, Shared};
 use crate::sampling::{self, Chosen};
 
@@ -69,7 +70,7 @@ impl Providers {
         let guarded = |inner| GuardedLogProcessor::new(inner, &config.resource, guard.clone());
         let log_processors: Vec<_> = log_processors.into_iter().map(guarded).collect();
         let traces = config.traces.is_exported().then_some(());
-        let logs = config.logs.is_exported().then_some(());
+        let logs = config.logs.takes_batches(Signal::Logs).then_some(());
         let meters = config
             .collects_metrics()
             .then(|| Meters::build(config, shared, on_panic, page));

@@ -159,7 +159,9 @@ impl Target {
                     Kind::Exact => "the setting for all signals is used",
                     Kind::Base => match self.protocol {
                         Protocol::Grpc => "http://localhost:4317 is used",
-                        Protocol::HttpProtobuf => "http://localhost:4318 is used",
+                        Protocol::HttpProtobuf | Protocol::HttpJson => {
+                            "http://localhost:4318 is used"
+                        }
                     },
                 };
                 reader.warn(Warning::new(variable, shown, problem, instead));
@@ -174,7 +176,7 @@ impl Target {
             (true, _) => text.to_owned(),
             (false, Protocol::Grpc) if self.insecure => format!("http://{text}"),
             (false, Protocol::Grpc) => format!("https://{text}"),
-            (false, Protocol::HttpProtobuf) => return Err("has no scheme such as http://"),
+            (false, _) => return Err("has no scheme such as http://"),
         };
         let mut parts = with_scheme
             .parse::<Uri>()
@@ -205,8 +207,8 @@ impl Target {
         let given = given.unwrap_or_else(|| PathAndQuery::from_static("/"));
         match (self.protocol, kind) {
             (Protocol::Grpc, _) => Ok(PathAndQuery::from_static("/")),
-            (Protocol::HttpProtobuf, Kind::Exact) => Ok(given),
-            (Protocol::HttpProtobuf, Kind::Base) => {
+            (_, Kind::Exact) => Ok(given),
+            (_, Kind::Base) => {
                 let base = given.path().trim_end_matches('/');
                 let query = given
                     .query()
@@ -222,9 +224,9 @@ impl Target {
     fn default_uri(self) -> Uri {
         Uri::from_static(match (self.protocol, self.signal) {
             (Protocol::Grpc, _) => "http://localhost:4317/",
-            (Protocol::HttpProtobuf, Signal::Traces) => "http://localhost:4318/v1/traces",
-            (Protocol::HttpProtobuf, Signal::Metrics) => "http://localhost:4318/v1/metrics",
-            (Protocol::HttpProtobuf, Signal::Logs) => "http://localhost:4318/v1/logs",
+            (_, Signal::Traces) => "http://localhost:4318/v1/traces",
+            (_, Signal::Metrics) => "http://localhost:4318/v1/metrics",
+            (_, Signal::Logs) => "http://localhost:4318/v1/logs",
         })
     }
 }

@@ -37,6 +37,7 @@ use trisignal_instrumentation::propagation::Format;
 use crate::console::ConsoleFormat;
 use crate::limits::Limits;
 use crate::metrics::OwnMetrics;
+use crate::pipeline::signal::Signal;
 use crate::redact::Redactor;
 use crate::sampling::SamplerConfig;
 
@@ -95,7 +96,9 @@ pub(crate) struct Config {
 impl Config {
     /// Whether anything is recorded, if telemetry is not disabled.
     pub(crate) fn records(&self) -> bool {
-        self.traces.is_exported() || self.logs.is_exported() || self.collects_metrics()
+        self.traces.is_exported()
+            || self.logs.takes_batches(Signal::Logs)
+            || self.collects_metrics()
     }
 
     /// Whether anybody gets metrics.
@@ -105,8 +108,7 @@ impl Config {
 
     /// Whether metrics are exported by themselves, not only when they are asked for.
     pub(crate) fn pushes_metrics(&self) -> bool {
-        let mut exporters = self.metrics.exporters.iter();
-        exporters.any(|exporter| *exporter != ExporterConfig::Prometheus)
+        self.metrics.takes_batches(Signal::Metrics)
     }
 }
 
@@ -119,10 +121,31 @@ pub(crate) struct SignalConfig {
 
 impl SignalConfig {
     /// The first OTLP target.
+    #[cfg(test)]
     pub(crate) fn otlp(&self) -> Option<&OtlpConfig> {
         self.exporters.iter().find_map(|exporter| match exporter {
             ExporterConfig::Otlp(otlp) => Some(otlp),
             _ => None,
+        })
+    }
+
+    /// In the order in which reports name them.
+    pub(crate) fn exporters_otlp_first(&self) -> impl Iterator<Item = &ExporterConfig> {
+        let is_otlp = |exporter: &&ExporterConfig| matches!(exporter, ExporterConfig::Otlp(_));
+        let others = self
+            .exporters
+            .iter()
+            .filter(move |exporter| !is_otlp(exporter));
+        self.exporters.iter().filter(is_otlp).chain(others)
+    }
+
+    /// Whether encoded batches of the signal go anywhere: a page that Prometheus scrapes needs none, and the lines of the
+    /// console are made where events happen.
+    pub(crate) fn takes_batches(&self, signal: Signal) -> bool {
+        self.exporters.iter().any(|exporter| match exporter {
+            ExporterConfig::Otlp(_) | ExporterConfig::OtlpStdout => true,
+            ExporterConfig::Console => signal != Signal::Logs,
+            ExporterConfig::Prometheus => false,
         })
     }
 

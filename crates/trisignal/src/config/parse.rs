@@ -150,7 +150,7 @@ pub(super) fn protocol(text: &str, problems: &mut Problems) -> Option<Protocol> 
     match text.to_ascii_lowercase().as_str() {
         "grpc" => Some(Protocol::Grpc),
         "http/protobuf" => Some(Protocol::HttpProtobuf),
-        "http/json" => problems.reject("is not supported"),
+        "http/json" => Some(Protocol::HttpJson),
         _ => problems.reject("is not a known protocol"),
     }
 }

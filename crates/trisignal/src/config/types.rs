@@ -11,6 +11,8 @@ pub enum Protocol {
     /// OTLP over HTTP with protobuf bodies, by convention on port 4318. The default.
     #[default]
     HttpProtobuf,
+    /// OTLP over HTTP with JSON bodies: larger and slower, for backends and eyes that can't read protobuf.
+    HttpJson,
 }
 
 impl fmt::Display for Protocol {
@@ -18,6 +20,7 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Grpc => "grpc",
             Self::HttpProtobuf => "http/protobuf",
+            Self::HttpJson => "http/json",
         })
     }
 }

@@ -196,7 +196,7 @@ variables! {
         parse::compression, Plain, "How bodies are compressed; `auto` is none on the loopback and else gzip, or zstd where an answer says that it is taken.";
     TIMEOUT: Option<Duration> = "OTEL_EXPORTER_OTLP_TIMEOUT" per signal, "milliseconds, 0 is no limit", "10000",
         parse::timeout, Plain, "Time for one attempt.";
-    PROTOCOL: Protocol = "OTEL_EXPORTER_OTLP_PROTOCOL" per signal, "grpc or http/protobuf", "http/protobuf",
+    PROTOCOL: Protocol = "OTEL_EXPORTER_OTLP_PROTOCOL" per signal, "grpc, http/protobuf or http/json", "http/protobuf",
         parse::protocol, Plain, "How OTLP travels.";
     SPAN_INSECURE: bool = "OTEL_EXPORTER_OTLP_SPAN_INSECURE", "true or false", "false", parse::boolean, Plain,
         "Old name of OTEL_EXPORTER_OTLP_TRACES_INSECURE.";

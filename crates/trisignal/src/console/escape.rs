@@ -2,7 +2,7 @@
 
 /// Whether `c` can end a line, control a terminal, or change the order in which text is shown: the control
 /// characters C0, DEL and C1, the separators of lines and paragraphs, and the marks of bidirectional text.
-pub(super) fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     matches!(
         c,
         '\0'..='\x1f'

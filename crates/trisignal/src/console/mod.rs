@@ -7,6 +7,7 @@ mod ecs;
 mod escape;
 mod json;
 mod pretty;
+mod telemetry;
 mod time;
 mod writer;
 
@@ -15,7 +16,11 @@ use std::time::SystemTime;
 use opentelemetry_sdk::Resource;
 use tracing::Level;
 
-pub(crate) use self::writer::ConsoleWriter;
+pub(crate) use self::{
+    escape::is_unsafe,
+    telemetry::{metric_lines, span_lines},
+    writer::ConsoleWriter,
+};
 use crate::{
     bridge::events::{fields::Fields, trace::TraceIds},
     filter::Filter,

@@ -111,7 +111,7 @@ fn push_value(out: &mut String, value: Value<'_>) {
 }
 
 /// In quotes where it would otherwise not be clear where the text ends.
-fn push_quoted(out: &mut String, text: &str) {
+pub(super) fn push_quoted(out: &mut String, text: &str) {
     let unclear = |c: char| c.is_whitespace() || matches!(c, '"' | '=');
     if !text.is_empty() && !text.contains(unclear) {
         push_text(out, text);
@@ -125,7 +125,7 @@ fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn push_text(out: &mut String, text: &str) {
+pub(super) fn push_text(out: &mut String, text: &str) {
     push_escaped(out, text, is_unsafe, |out, c| {
         let _ = write!(out, "{}", c.escape_default());
     });

@@ -70,8 +70,9 @@ impl ConsoleWriter {
         self.0.errors.load(Ordering::Relaxed)
     }
 
-    /// Writes one line. It never fails: a service goes on when nobody reads its output any more.
-    pub(super) fn write(&self, line: &[u8]) {
+    /// Writes one line, and answers whether it could. It never fails: a service goes on when nobody reads its output any
+    /// more.
+    pub(crate) fn write(&self, line: &[u8]) -> bool {
         let result = match &self.0.sink {
             Sink::Stdout => {
                 let mut stdout = io::stdout().lock();
@@ -89,6 +90,7 @@ impl ConsoleWriter {
         if result.is_err() {
             self.0.errors.fetch_add(1, Ordering::Relaxed);
         }
+        result.is_ok()
     }
 
     /// Runs under the lock of the sink.

@@ -12,7 +12,9 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 
 use self::schema::{Field, Kind, Message};
-use self::wire::{Malformed, Value};
+pub(crate) use self::wire::Malformed;
+use self::wire::Value;
+use crate::console::is_unsafe;
 use crate::pipeline::signal::Signal;
 
 /// Deeper values are not written: nothing that we encode comes near, and the stack is finite.
@@ -164,7 +166,7 @@ fn double(value: f64, json: &mut String) -> std::fmt::Result {
 fn quoted(text: &str, json: &mut String) {
     json.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(|char: char| char < ' ' || matches!(char, '"' | '\\')) {
+    while let Some(at) = rest.find(|char| is_unsafe(char) || matches!(char, '"' | '\\')) {
         let (plain, special) = rest.split_at(at);
         json.push_str(plain);
         let mut chars = special.chars();
@@ -173,6 +175,7 @@ fn quoted(text: &str, json: &mut String) {
             Some('\r') => json.push_str("\\r"),
             Some('\t') => json.push_str("\\t"),
             Some(quote @ ('"' | '\\')) => json.extend(['\\', quote]),
+            // All of them are below U+10000. A terminal must not obey them either.
             Some(control) => {
                 let _ = write!(json, "\\u{:04x}", u32::from(control));
             }

@@ -19,6 +19,7 @@ mod sender;
 pub(crate) mod signal;
 mod size;
 mod split;
+mod stdout;
 mod worker;
 
 use std::fmt;
@@ -38,6 +39,7 @@ use self::sender::{Lane, Sender};
 use self::signal::{Destination, Signal};
 use self::worker::Queues;
 use crate::config::{Config, RetryConfig};
+use crate::console::ConsoleWriter;
 use crate::diagnostics::Diagnostics;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -106,11 +108,11 @@ impl Pipeline {
     /// # Errors
     ///
     /// When a TLS file can't be used or a thread can't be started; no thread is left behind then.
-    pub(crate) fn start(config: &Config) -> Result<Self, Error> {
+    pub(crate) fn start(config: &Config, console: &ConsoleWriter) -> Result<Self, Error> {
         let spans = SpanEncoder::new(&config.resource);
         let logs = LogEncoder::new(&config.resource, config.limits.logs);
         let resource = ResourceHead::new(&config.resource);
-        let lanes = Lane::for_config(config)?;
+        let lanes = Lane::for_config(config, console)?;
         let named = lanes
             .iter()
             .map(|lane| (lane.destination(), lane.name().to_owned()));

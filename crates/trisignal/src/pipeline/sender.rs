@@ -17,8 +17,10 @@ use super::ledger::DropReason;
 use super::outbox::Lease;
 use super::retry::{Backoff, Verdict};
 use super::signal::{Destination, Signal};
+use super::stdout::{Form, Stdout};
 use super::{Phase, Shared};
-use crate::config::{Config, ExporterConfig, OtlpConfig};
+use crate::config::{Config, ExporterConfig};
+use crate::console::ConsoleWriter;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::selfmetrics::Ending;
 use crate::transport::{Answer, Connections, Failure, FailureKind, Transport};
@@ -44,9 +46,49 @@ pub(crate) struct Sender {
 #[derive(Debug)]
 pub(crate) struct Lane {
     destination: Destination,
-    transport: Transport,
-    /// The endpoint, fit for a log line.
-    endpoint: String,
+    sink: Sink,
+    /// The endpoint or the name of the exporter, fit for a log line.
+    name: String,
+}
+
+/// What takes batches.
+#[derive(Debug)]
+enum Sink {
+    Backend(Transport),
+    Stdout(Stdout),
+}
+
+impl Sink {
+    /// Takes what `signal` has for `exporter`, with its name; `None` for those that take no batches.
+    fn new(
+        signal: Signal,
+        exporter: &ExporterConfig,
+        connections: &mut Connections,
+        console: &ConsoleWriter,
+    ) -> Result<Option<(Self, String)>, Error> {
+        let form = match (exporter, signal) {
+            (ExporterConfig::Otlp(otlp), _) => {
+                let transport = Transport::new(signal, otlp, connections)?;
+                return Ok(Some((Self::Backend(transport), otlp.endpoint_for_people())));
+            }
+            (ExporterConfig::OtlpStdout, _) => Form::Json,
+            (ExporterConfig::Console, Signal::Traces | Signal::Metrics) => Form::People,
+            // The lines of the console come from where events happen, and pages are asked for.
+            (ExporterConfig::Console, Signal::Logs) | (ExporterConfig::Prometheus, _) => {
+                return Ok(None);
+            }
+        };
+        let stdout = Stdout::new(console.clone(), form);
+        let name = stdout.name().to_owned();
+        Ok(Some((Self::Stdout(stdout), name)))
+    }
+
+    async fn send(&self, batch: &Batch) -> Answer {
+        match self {
+            Self::Backend(transport) => transport.send(batch).await,
+            Self::Stdout(stdout) => stdout.send(batch).await,
+        }
+    }
 }
 
 /// What became of a batch.
@@ -70,7 +112,8 @@ impl Sender {
         };
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let builder = builder.enable_all().thread_name("trisignal-blocking");
-        let builder = builder.max_blocking_threads(BLOCKING_THREADS);
+        let blocking = lanes.iter().filter(|lane| lane.blocks()).count();
+        let builder = builder.max_blocking_threads(BLOCKING_THREADS + blocking);
         let runtime = builder
             .thread_keep_alive(BLOCKING_KEEP_ALIVE)
             .build()
@@ -104,7 +147,7 @@ impl Sender {
 
 impl Lane {
     /// A lane for each destination of each signal. Those of OTLP are first, so that reports speak of them.
-    pub(crate) fn for_config(config: &Config) -> Result<Vec<Self>, Error> {
+    pub(crate) fn for_config(config: &Config, console: &ConsoleWriter) -> Result<Vec<Self>, Error> {
         let targets = [
             (Signal::Traces, &config.traces),
             (Signal::Metrics, &config.metrics),
@@ -113,41 +156,33 @@ impl Lane {
         let mut connections = Connections::default();
         let mut lanes = Vec::new();
         for (signal, target) in targets {
-            let otlp = target
-                .exporters
-                .iter()
-                .filter_map(|exporter| match exporter {
-                    ExporterConfig::Otlp(otlp) => Some(otlp),
-                    _ => None,
+            let mut sinks = Vec::new();
+            for exporter in target.exporters_otlp_first() {
+                sinks.extend(Sink::new(signal, exporter, &mut connections, console)?);
+            }
+            for (index, (sink, name)) in sinks.into_iter().enumerate() {
+                lanes.push(Self {
+                    destination: Destination { signal, index },
+                    sink,
+                    name,
                 });
-            for (index, target) in otlp.enumerate() {
-                let destination = Destination { signal, index };
-                lanes.push(Self::new(destination, target, &mut connections)?);
             }
         }
         Ok(lanes)
-    }
-
-    fn new(
-        destination: Destination,
-        target: &OtlpConfig,
-        connections: &mut Connections,
-    ) -> Result<Self, Error> {
-        let endpoint = target.endpoint_for_people();
-        Ok(Self {
-            destination,
-            transport: Transport::new(destination.signal, target, connections)?,
-            endpoint,
-        })
     }
 
     pub(crate) fn destination(&self) -> Destination {
         self.destination
     }
 
+    /// Whether it keeps a thread while nobody reads what it writes.
+    fn blocks(&self) -> bool {
+        matches!(self.sink, Sink::Stdout(_))
+    }
+
     /// Fit for people.
     pub(crate) fn name(&self) -> &str {
-        &self.endpoint
+        &self.name
     }
 
     /// Runs the lane, again after a panic. What it had leased stays held by the ledger and is given up.
@@ -223,7 +258,7 @@ impl Lane {
         loop {
             let mut phase = shared.phase.subscribe();
             let answer = tokio::select! {
-                answer = self.transport.send(request) => answer,
+                answer = self.sink.send(request) => answer,
                 _ = phase.wait_for(|phase| *phase == Phase::Ended) => return Fate::Abandoned,
             };
             *ending = answer.ending();
@@ -260,7 +295,7 @@ impl Lane {
             if let Some(failure) = &failure {
                 shared
                     .diagnostics
-                    .attempt_failed(self.destination, &self.endpoint, failure);
+                    .attempt_failed(self.destination, &self.name, failure);
             }
             if request.created.elapsed() >= shared.max_age {
                 shared.drop_items_at(self.destination, DropReason::Expired, request.items, "");
@@ -288,7 +323,7 @@ impl Lane {
         if let (0, Some(remark)) = (rejected, remark) {
             shared
                 .diagnostics
-                .remarked(self.destination.signal, &self.endpoint, remark);
+                .remarked(self.destination.signal, &self.name, remark);
         }
         shared.diagnostics.delivered(self.destination);
     }

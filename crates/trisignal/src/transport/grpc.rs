@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use super::ResponseStatus;
 use super::compress::{Encoding, Negotiation};
-use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT};
+use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT, partial_success};
 use crate::config::OtlpConfig;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::retry;
@@ -104,8 +104,8 @@ impl GrpcTransport {
                     let advertised = response.metadata().get(GRPC_ACCEPT_ENCODING);
                     let advertised = advertised.and_then(|names| names.to_str().ok());
                     self.compression.accepted(advertised);
-                    return Answer::accepted(batch.signal, response.into_inner())
-                        .with_status(ResponseStatus::Grpc("OK"));
+                    let partial = partial_success(batch.signal, response.into_inner());
+                    return Answer::accepted(partial).with_status(ResponseStatus::Grpc("OK"));
                 }
                 // What the gRPC specification has for a message in an encoding that the server has not.
                 Err(status)

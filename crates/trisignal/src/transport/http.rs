@@ -1,4 +1,4 @@
-//! OTLP over HTTP with protobuf bodies.
+//! OTLP over HTTP with protobuf or JSON bodies.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -14,10 +14,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::ResponseStatus;
 use super::compress::{Encoding, Negotiation};
-use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT};
-use crate::config::OtlpConfig;
+use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT, partial_success};
+use crate::config::{OtlpConfig, Protocol};
+use crate::otlp_json;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::retry::{self, Verdict};
+use crate::pipeline::signal::Signal;
 
 /// Connections to an HTTP backend; clones share them.
 pub(super) type HttpClient = Client<Connector, Full<Bytes>>;
@@ -35,6 +37,8 @@ pub(crate) struct HttpTransport {
     endpoint: Uri,
     headers: HeaderMap,
     compression: Negotiation,
+    /// Bodies are JSON.
+    json: bool,
     pub(super) timeout: Option<Duration>,
 }
 
@@ -53,22 +57,33 @@ impl HttpTransport {
         headers
             .entry(USER_AGENT_HEADER)
             .or_insert(HeaderValue::from_static(USER_AGENT));
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-protobuf"),
-        );
+        let json = config.protocol == Protocol::HttpJson;
+        let content_type = if json {
+            "application/json"
+        } else {
+            "application/x-protobuf"
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         Self {
             client,
             endpoint: config.endpoint.clone(),
             headers,
             compression: Negotiation::new(config.compression, config.endpoint.host()),
+            json,
             timeout: config.timeout,
         }
     }
 
     pub(super) async fn send(&self, batch: &Batch) -> Answer {
+        let Ok(plain) = self.body(batch) else {
+            return Answer::failed(
+                Verdict::RejectedRequest,
+                FailureKind::Status,
+                "the batch can't be written as JSON",
+            );
+        };
         loop {
-            let (body, encoding) = self.compression.encode(&batch.body);
+            let (body, encoding) = self.compression.encode(&plain);
             let response = match self.client.request(self.request(body, encoding)).await {
                 Ok(response) => response,
                 Err(error) => return Answer::broken(&error),
@@ -83,7 +98,15 @@ impl HttpTransport {
                 self.compression
                     .accepted(advertised.and_then(|names| names.to_str().ok()));
             }
-            return read(batch, response).await;
+            return self.read(batch, response).await;
+        }
+    }
+
+    fn body(&self, batch: &Batch) -> Result<Bytes, otlp_json::Malformed> {
+        if self.json {
+            otlp_json::encode(batch.signal, &batch.body).map(Bytes::from)
+        } else {
+            Ok(batch.body.clone())
         }
     }
 
@@ -99,35 +122,60 @@ impl HttpTransport {
         }
         request
     }
+
+    /// The meaning of a response. Its status decides; the body only adds a partial success to a good one.
+    async fn read<B>(&self, batch: &Batch, response: Response<B>) -> Answer
+    where
+        B: http_body::Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        let status = response.status();
+        let answered = ResponseStatus::Http(status.as_u16());
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let verdict = retry::http(status.as_u16(), retry_after, SystemTime::now());
+        if verdict != Verdict::Accepted {
+            return Answer::failed(
+                verdict,
+                FailureKind::Status,
+                &format!("HTTP status {status}"),
+            )
+            .with_status(answered);
+        }
+        // A good status is the acknowledgement: when the rest of the answer is lost, sending again would only
+        // make duplicates.
+        let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES)
+            .collect()
+            .await;
+        let body = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
+        let partial = if self.json {
+            partial_success_in_json(batch.signal, &body)
+        } else {
+            partial_success(batch.signal, body)
+        };
+        Answer::accepted(partial).with_status(answered)
+    }
 }
 
-/// The meaning of a response. Its status decides; the body only adds a partial success to a good one.
-async fn read<B>(batch: &Batch, response: Response<B>) -> Answer
-where
-    B: http_body::Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
-{
-    let status = response.status();
-    let answered = ResponseStatus::Http(status.as_u16());
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok());
-    let verdict = retry::http(status.as_u16(), retry_after, SystemTime::now());
-    if verdict != Verdict::Accepted {
-        return Answer::failed(
-            verdict,
-            FailureKind::Status,
-            &format!("HTTP status {status}"),
-        )
-        .with_status(answered);
-    }
-    // A good status is the acknowledgement: when the rest of the answer is lost, sending again would only
-    // make duplicates.
-    let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES)
-        .collect()
-        .await;
-    let body = body
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    Answer::accepted(batch.signal, body).with_status(answered)
+/// As [`partial_success`], of a JSON answer: the count is a text there, or a number.
+fn partial_success_in_json(signal: Signal, body: &[u8]) -> Option<(u64, String)> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let partial = answer.get("partialSuccess")?;
+    let rejected = partial.get(match signal {
+        Signal::Traces => "rejectedSpans",
+        Signal::Metrics => "rejectedDataPoints",
+        Signal::Logs => "rejectedLogRecords",
+    });
+    let rejected = rejected.and_then(|count| match count.as_str() {
+        Some(text) => text.parse().ok(),
+        None => count.as_u64(),
+    });
+    let message = partial.get("errorMessage").and_then(|text| text.as_str());
+    Some((
+        rejected.unwrap_or(0),
+        message.unwrap_or_default().to_owned(),
+    ))
 }

@@ -135,10 +135,9 @@ impl Transport {
                 config,
                 connections.grpc(config)?,
             ))),
-            Protocol::HttpProtobuf => Self::Http(Box::new(http::HttpTransport::new(
-                config,
-                connections.http(config)?,
-            ))),
+            Protocol::HttpProtobuf | Protocol::HttpJson => Self::Http(Box::new(
+                http::HttpTransport::new(config, connections.http(config)?),
+            )),
         })
     }
 
@@ -209,9 +208,9 @@ impl Answer {
         }
     }
 
-    /// The answer to a request that was taken, from the body of the response.
-    fn accepted(signal: Signal, body: Bytes) -> Self {
-        let (rejected, message) = partial_success(signal, body).unwrap_or_default();
+    /// The answer to a request that was taken, with what the body of the response says of a partial success.
+    fn accepted(partial: Option<(u64, String)>) -> Self {
+        let (rejected, message) = partial.unwrap_or_default();
         let failure = (rejected > 0 || !message.is_empty())
             .then(|| Failure::new(FailureKind::PartialSuccess, &message));
         Self {

@@ -34,7 +34,7 @@ pub(super) fn connector(config: &OtlpConfig) -> Result<Connector, Error> {
     };
     Ok(match config.protocol {
         Protocol::Grpc => builder.enable_http2().wrap_connector(http),
-        Protocol::HttpProtobuf => builder.enable_http1().wrap_connector(http),
+        Protocol::HttpProtobuf | Protocol::HttpJson => builder.enable_http1().wrap_connector(http),
     })
 }
 

@@ -8,6 +8,7 @@ mod bounds;
 mod certificates;
 mod common;
 mod compression;
+mod exporters;
 mod life;
 mod outages;
 mod own_metrics;

@@ -252,13 +252,13 @@ fn names() {
             ("HTTP/Protobuf", "http/protobuf"),
             ("GRPC", "grpc"),
         ],
-        &["http/json", "http", "thrift"],
+        &["json", "http", "thrift"],
     );
     check(
         "OTEL_EXPORTER_OTLP_COMPRESSION",
         |config| targets(config)[1].compression.to_string(),
-        &[("gzip", "gzip"), ("None", "none")],
-        &["zstd", "true"],
+        &[("gzip", "gzip"), ("None", "none"), ("zstd", "zstd")],
+        &["brotli", "true"],
     );
     check(
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
@@ -570,7 +570,7 @@ fn defaults() {
     assert!(!config.disabled);
     for target in targets(&config) {
         assert_eq!(target.protocol, Protocol::HttpProtobuf);
-        assert_eq!(target.compression, Compression::None);
+        assert_eq!(target.compression, Compression::Auto);
         assert_eq!(target.timeout, Some(Duration::from_secs(10)));
         assert!(target.headers.is_empty());
     }

@@ -72,6 +72,9 @@ fn otlp_type(signal: Signal, protocol: Protocol) -> &'static str {
         (Signal::Traces, Protocol::HttpProtobuf) => "otlp_http_span_exporter",
         (Signal::Metrics, Protocol::HttpProtobuf) => "otlp_http_metric_exporter",
         (Signal::Logs, Protocol::HttpProtobuf) => "otlp_http_log_exporter",
+        (Signal::Traces, Protocol::HttpJson) => "otlp_http_json_span_exporter",
+        (Signal::Metrics, Protocol::HttpJson) => "otlp_http_json_metric_exporter",
+        (Signal::Logs, Protocol::HttpJson) => "otlp_http_json_log_exporter",
     }
 }
 
