@@ -1,5 +1,7 @@
 //! What becomes of metrics before they are exported, and the page for Prometheus.
 
+use opentelemetry_sdk::metrics::InstrumentKind;
+
 use crate::metrics::exemplar::ExemplarFilter;
 use crate::metrics::views::{CARDINALITY, View};
 
@@ -7,7 +9,7 @@ use super::parse::Problems;
 use super::reader::Reader;
 use super::variables as table;
 use super::{ConfigError, ExporterConfig};
-use super::{Exporter, Origin, Settings, SignalConfig, show};
+use super::{Exporter, Origin, Settings, SignalConfig, file, show};
 
 /// How metrics are collected.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +20,8 @@ pub(crate) struct MetricsConfig {
     pub exponential: bool,
     /// Series of one instrument; not 0.
     pub cardinality_limit: usize,
+    /// Those of single kinds of instruments, which win over the one for all.
+    pub kind_limits: Vec<(InstrumentKind, usize)>,
     /// Known to be ones that the SDK takes.
     pub views: Vec<View>,
 }
@@ -61,13 +65,26 @@ pub(super) fn metrics(
     };
     let (limit, origin) = match settings.cardinality_limit {
         Some(limit) => (limit, Origin::Code),
-        None => (CARDINALITY, Origin::Default),
+        None => match reader.number_of_file("metrics.cardinality_limit") {
+            // The largest number is one less than all, for the SDK's sake.
+            Some((limit, origin)) => (
+                usize::try_from(limit)
+                    .unwrap_or(usize::MAX)
+                    .min(usize::MAX - 1),
+                origin,
+            ),
+            None => (CARDINALITY, Origin::Default),
+        },
     };
     reader.note("metrics.cardinality_limit", limit.to_string(), origin);
-    if !settings.views.is_empty() {
-        let number = settings.views.len().to_string();
-        reader.note("metrics.views", number, Origin::Code);
-    }
+    let views = match (&settings.views[..], reader.file) {
+        ([], Some(document)) => file::views(document, reader),
+        ([], None) => Vec::new(),
+        (views, _) => {
+            reader.note("metrics.views", views.len().to_string(), Origin::Code);
+            views.to_vec()
+        }
+    };
     MetricsConfig {
         prometheus,
         exemplars: reader.pick(
@@ -83,7 +100,12 @@ pub(super) fn metrics(
             show::display,
         ),
         cardinality_limit: limit,
-        views: settings.views.clone(),
+        // Code has one limit for all.
+        kind_limits: match (settings.cardinality_limit, reader.file) {
+            (None, Some(document)) => file::kind_limits(document),
+            _ => Vec::new(),
+        },
+        views,
     }
 }
 

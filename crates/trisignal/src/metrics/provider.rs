@@ -48,6 +48,7 @@ impl Meters {
         let views = Views::new(
             streams.views.clone(),
             streams.cardinality_limit,
+            streams.kind_limits.clone(),
             streams.exponential,
         );
         let exemplars = Arc::new(Store::new(streams.exemplars));

@@ -12,7 +12,7 @@ use super::DRAIN;
 use super::exemplar::Shape;
 
 /// The bounds that the SDK gives a histogram that says none.
-const DEFAULT_BOUNDS: [f64; 15] = [
+pub(crate) const DEFAULT_BOUNDS: [f64; 15] = [
     0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1_000.0, 2_500.0, 5_000.0,
     7_500.0, 10_000.0,
 ];
@@ -235,16 +235,24 @@ pub(crate) struct Plan {
 pub(crate) struct Views {
     views: Arc<[View]>,
     limit: usize,
+    /// Of kinds of instruments that have one of their own.
+    kind_limits: Arc<[(InstrumentKind, usize)]>,
     /// Of histograms that say no bounds.
     histogram: Option<Aggregation>,
 }
 
 impl Views {
     /// `limit` is of instruments whose view says none. With `exponential`, so are the histograms that say no bounds.
-    pub(crate) fn new(views: Vec<View>, limit: usize, exponential: bool) -> Self {
+    pub(crate) fn new(
+        views: Vec<View>,
+        limit: usize,
+        kind_limits: Vec<(InstrumentKind, usize)>,
+        exponential: bool,
+    ) -> Self {
         Self {
             views: views.into(),
             limit,
+            kind_limits: kind_limits.into(),
             histogram: exponential.then_some(EXPONENTIAL),
         }
     }
@@ -286,7 +294,9 @@ impl Views {
                 Arc::new(keys.collect())
             }),
             shape: self.shape(keep, instrument.kind, bounds),
-            limit: keep.cardinality_limit.unwrap_or(self.limit),
+            limit: keep
+                .cardinality_limit
+                .unwrap_or_else(|| self.limit_of(instrument.kind)),
         };
         chosen.into_iter().filter(is_kept).map(plan).collect()
     }
@@ -298,12 +308,17 @@ impl Views {
         self.views.iter().filter(fits)
     }
 
+    fn limit_of(&self, kind: InstrumentKind) -> usize {
+        let own = self.kind_limits.iter().find(|(of, _)| *of == kind);
+        own.map_or(self.limit, |(_, limit)| *limit)
+    }
+
     fn stream(&self, keep: &Keep, kind: InstrumentKind) -> Option<Stream> {
         // Bounds that an instrument asks for are put in by the SDK where nothing else is said.
         let histogram = self.histogram.as_ref();
         let histogram = histogram.filter(|_| kind == InstrumentKind::Histogram);
         // Views are checked when they are given; one that failed now would leave the instrument as it is.
-        keep.stream(self.limit, histogram).ok()
+        keep.stream(self.limit_of(kind), histogram).ok()
     }
 
     fn shape(&self, keep: &Keep, kind: InstrumentKind, bounds: Option<&[f64]>) -> Shape {

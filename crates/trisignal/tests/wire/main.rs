@@ -8,6 +8,7 @@ mod bounds;
 mod certificates;
 mod common;
 mod compression;
+mod config_file;
 mod exporters;
 mod life;
 mod outages;

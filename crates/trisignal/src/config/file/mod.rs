@@ -22,6 +22,7 @@ mod tests;
 mod validate;
 mod values;
 mod version;
+mod views;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub use problem::FileProblem;
 pub(super) use problem::Problems;
 pub(super) use resource::{baggage_attributes, identity};
 pub(super) use sampler::sampler;
+pub(super) use views::{kind_limits, views};
 
 /// Names the file.
 pub(super) const VARIABLE: &str = "OTEL_CONFIG_FILE";

@@ -178,6 +178,10 @@ fn attributes(section: &Cursor<'_>, problems: &mut Problems) -> Vec<(KeyValue, P
         }
         let kind = entry.get("type");
         let kind = kind.as_ref().and_then(Cursor::text).unwrap_or("");
+        if !TYPES.contains(&kind) {
+            // The validation has told it; what stands there may be a secret in the wrong place.
+            continue;
+        }
         match attribute(value.node, kind) {
             Some(attribute) => {
                 all.push((KeyValue::new(name.to_owned(), attribute), value.at()));
@@ -195,6 +199,19 @@ fn attributes(section: &Cursor<'_>, problems: &mut Problems) -> Vec<(KeyValue, P
     all
 }
 
+/// The first stands for none at all.
+const TYPES: [&str; 9] = [
+    "",
+    "string",
+    "bool",
+    "int",
+    "double",
+    "string_array",
+    "bool_array",
+    "int_array",
+    "double_array",
+];
+
 /// The value as one of `kind`; without a kind, any scalar stands for its text.
 fn attribute(node: &Node, kind: &str) -> Option<Attribute> {
     match kind {
@@ -210,7 +227,7 @@ fn attribute(node: &Node, kind: &str) -> Option<Attribute> {
         "bool_array" => array(node, boolean).map(|items| Attribute::Array(Array::Bool(items))),
         "int_array" => array(node, int).map(|items| Attribute::Array(Array::I64(items))),
         "double_array" => array(node, number).map(|items| Attribute::Array(Array::F64(items))),
-        // The validation has told it.
+        // There are no others in `TYPES`.
         _ => None,
     }
 }

@@ -283,6 +283,19 @@ impl Values {
                 }
             }
         }
+        let limits: Vec<_> = chosen
+            .iter()
+            .filter_map(|(_, reader)| reader.get("cardinality_limits"))
+            .collect();
+        if let Some((first, others)) = limits.split_first() {
+            self.take("metrics.cardinality_limit", first.get("default"));
+            for other in others {
+                for (key, _) in super::views::KINDS {
+                    same_as(first, other, key, problems);
+                }
+                same_as(first, other, "default", problems);
+            }
+        }
         for (_, pull) in chosen.iter().filter(|(name, _)| *name == "pull") {
             if let Some(exporter) = exporter(pull) {
                 self.take("OTEL_EXPORTER_PROMETHEUS_HOST", exporter.get("host"));

@@ -31,7 +31,7 @@ struct Rig {
 fn rig(filter: ExemplarFilter, views: Vec<View>, limit: usize) -> Rig {
     let reader = PullReader::default();
     let store = Arc::new(Store::new(filter));
-    let views = Views::new(views, limit, false);
+    let views = Views::new(views, limit, Vec::new(), false);
     let builder = SdkMeterProvider::builder().with_reader(reader.clone());
     let provider = views.install(builder).build();
     let guarded = GuardedMeterProvider::new(provider.clone(), Arc::new(|| ()))

@@ -38,7 +38,7 @@ struct Rig {
 fn rig(views: Vec<View>) -> Rig {
     let reader = PullReader::default();
     let store = Arc::new(Store::new(ExemplarFilter::TraceBased));
-    let views = Views::new(views, 2_000, false);
+    let views = Views::new(views, 2_000, Vec::new(), false);
     let resource = Resource::builder_empty()
         .with_attributes([KeyValue::new("service.name", "checkout")])
         .build();

@@ -40,7 +40,7 @@ static PROCESSOR: Type = Type::choice(
         Key::new(
             "simple",
             Shape::Mapping(&SIMPLE),
-            "Each record travels as soon as it can, in a request of its own.",
+            "Each record is encoded at once, and travels as soon as it can.",
         ),
         Key::unused(
             "event_to_span_event_bridge/development",

@@ -45,7 +45,7 @@ static PROCESSOR: Type = Type::choice(
         Key::new(
             "simple",
             Shape::Mapping(&SIMPLE),
-            "Each span travels as soon as it can, in a request of its own.",
+            "Each span is encoded at once, and travels as soon as it can.",
         ),
     ],
 );

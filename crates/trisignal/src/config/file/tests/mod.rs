@@ -1,8 +1,10 @@
 //! The file as operators meet it: YAML in, a configuration or all of its errors out.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may panic")]
 
+mod documentation;
 mod errors;
 mod hostile;
+mod mutations;
 mod sink;
 mod substitution;
 

@@ -275,3 +275,111 @@ meter_provider:
         );
     }
 }
+
+#[test]
+fn samplers_are_trees() {
+    let cases = [
+        ("always_off:", "always_off"),
+        ("trace_id_ratio_based: {ratio: 0.5}", "traceidratio 0.5"),
+        ("trace_id_ratio_based:", "traceidratio 1"),
+        (
+            "probability/development: {ratio: 0.25}",
+            "traceidratio 0.25",
+        ),
+        ("parent_based:", "parentbased_always_on"),
+        (
+            "parent_based: {root: {trace_id_ratio_based: {ratio: 1}}, local_parent_not_sampled: {always_on: }}",
+            "parentbased_traceidratio 1, local_parent_not_sampled always_on",
+        ),
+        (
+            "jaeger_remote/development: {endpoint: \"http://jaeger:5778\", interval: 5, initial_sampler: {always_off: }}",
+            "jaeger_remote http://jaeger:5778/sampling every 5 ms, until then always_off",
+        ),
+        (
+            "composite/development: {parent_threshold: {root: {probability: {ratio: 0.5}}}}",
+            "parentbased_traceidratio 0.5",
+        ),
+        ("composite/development: {rule_based: }", "else always_off"),
+    ];
+    for (sampler, expected) in cases {
+        let text = format!(
+            "file_format: \"1.1\"\ntracer_provider:\n  processors: [{{simple: {{exporter: {{console: }}}}}}]\n  sampler:\n    {sampler}\n"
+        );
+        let config = load(&text, &[]).unwrap();
+        assert_eq!(config.sampler.to_string(), expected, "{sampler}");
+        assert_eq!(warnings(&config), [""; 0], "{sampler}");
+    }
+}
+
+#[test]
+fn views_and_limits_of_series() {
+    let config = load(SINK, &[]).unwrap();
+    let streams = &config.metric_streams;
+    assert_eq!(streams.cardinality_limit, 2001);
+    assert!(streams.exponential);
+    assert_eq!(
+        (streams.prometheus.host.as_str(), streams.prometheus.port),
+        ("127.0.0.1", 9999)
+    );
+    let view = &streams.views[0];
+    assert_eq!(view.select.name.as_deref(), Some("http.request"));
+    assert_eq!(view.select.meter_name.as_deref(), Some("shop"));
+    assert_eq!(view.keep.name.as_deref(), Some("requests"));
+    assert_eq!(view.keep.cardinality_limit, Some(100));
+    assert_eq!(
+        view.keep.attributes.as_deref(),
+        Some(&["http.route".to_owned()][..])
+    );
+
+    let text = "file_format: \"1.1\"
+meter_provider:
+  readers:
+    - periodic:
+        exporter: {console: }
+        cardinality_limits: {counter: 7, histogram: 8}
+  views:
+    - selector: {instrument_name: a*}
+      stream: {attribute_keys: {excluded: [a]}, aggregation: {drop: }}
+    - selector: {}
+      stream: {attribute_keys: {included: [\"a*\"]}}
+";
+    let config = load(text, &[]).unwrap();
+    let streams = &config.metric_streams;
+    assert_eq!(
+        (streams.cardinality_limit, streams.kind_limits.len()),
+        (2000, 2)
+    );
+    assert_eq!(streams.views[0].keep.attributes, None);
+    let told = warnings(&config);
+    assert!(
+        told[0]
+            .contains("9:43: meter_provider.views[0].stream.attribute_keys.excluded is not used"),
+        "{told:#?}"
+    );
+    assert!(
+        told[1].contains(
+            "11:43: meter_provider.views[1].stream.attribute_keys.included has a pattern"
+        ),
+        "{told:#?}"
+    );
+
+    let bad = "file_format: \"1.1\"
+meter_provider:
+  readers: [{periodic: {exporter: {console: }}}]
+  views:
+    - {selector: {instrument_name: a*}, stream: {name: b}}
+    - {selector: {}, stream: {aggregation: {explicit_bucket_histogram: {boundaries: [2, 1]}}}}
+    - {selector: {instrument_type: counted}, stream: {aggregation: {sum: , drop: }}}
+";
+    let found = load(bad, &[]).unwrap_err();
+    let expected = [
+        "5:7: meter_provider.views[0]: one name for the metrics of any number of instruments",
+        "6:7: meter_provider.views[1]: the view of * can't be used",
+        "7:36: meter_provider.views[2].selector.instrument_type: expected one of counter",
+        "7:68: meter_provider.views[2].stream.aggregation: expected exactly one aggregation, found 2",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.contains(expected), "{expected} in {found}");
+    }
+}
