@@ -380,6 +380,13 @@ impl Builder {
         self
     }
 
+    /// Whether log records of traces that are not sampled are kept from export. Warnings and errors are always exported,
+    /// as is what belongs to no trace; the console shows all. Default false.
+    pub fn logs_trace_based(mut self, trace_based: bool) -> Self {
+        self.settings.logs_trace_based = Some(trace_based);
+        self
+    }
+
     /// Decides which spans are recorded by code of your own, instead of `OTEL_TRACES_SAMPLER` and
     /// [`sampling`](Self::sampling). Where it panics, the span is sampled.
     pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
@@ -456,12 +463,9 @@ impl Builder {
         if let (true, Some(sampling)) = (config.traces.is_exported(), &providers.sampling) {
             sampling.follow(&config, &pipeline);
         }
-        Ok(Telemetry::new(
-            config,
-            Some(pipeline),
-            providers,
-            self.console_writer,
-        ))
+        let telemetry = Telemetry::new(config, Some(pipeline), providers, self.console_writer);
+        telemetry.follow_file(self.settings, self.environment);
+        Ok(telemetry)
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use arc_swap::ArcSwap;
 use tracing::{
     Event, Level, Metadata,
     level_filters::LevelFilter,
@@ -43,15 +44,24 @@ const SILENCED_CRATES: &[&str] = &[
 /// Every target that starts like this is silenced too: these crates log under names like `opentelemetry-otlp`.
 const SILENCED_PREFIX: &str = "opentelemetry";
 
-/// One filter: directives, and whether it guards an exporter.
+/// One filter: directives that can be changed while it is in use, and whether it guards an exporter.
 ///
 /// A clone has the same directives and a state of its own, so that two layers never share one.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Filter {
+    cell: Arc<FilterCell>,
+    exporting: bool,
+}
+
+/// Where the directives of a filter are.
+pub(crate) type FilterCell = ArcSwap<Directives>;
+
+/// Directives with the state that following them takes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Directives {
     env: EnvFilter,
     /// Whether a directive names a span or a field, which is what makes `EnvFilter` follow spans.
     dynamic: bool,
-    exporting: bool,
 }
 
 impl Filter {
@@ -70,20 +80,37 @@ impl Filter {
         let env = EnvFilter::builder()
             .parse(directives)
             .map_err(|error| FilterError::new(directives, &error))?;
-        Ok(Filter {
+        Ok(Filter::new(Directives {
             env,
             dynamic: directives.contains('['),
+        }))
+    }
+
+    fn new(directives: Directives) -> Filter {
+        Filter {
+            cell: Arc::new(ArcSwap::from_pointee(directives)),
             exporting: false,
-        })
+        }
+    }
+
+    /// Where [`adopt`](Self::adopt) can change this filter later.
+    pub(crate) fn cell(&self) -> &Arc<FilterCell> {
+        &self.cell
+    }
+
+    /// Puts the directives of this filter into `cell`, with a state of their own. Callsites learn of it when their interest
+    /// is built again, which is the caller's to do. Spans that are open then are not matched by new directives that
+    /// name spans.
+    pub(crate) fn adopt(&self, cell: &FilterCell) {
+        cell.store(Arc::new(Directives::clone(&self.cell.load())));
     }
 
     /// The default of all three: `info`.
     pub(crate) fn info() -> Filter {
-        Filter {
+        Filter::new(Directives {
             env: EnvFilter::new("info"),
             dynamic: false,
-            exporting: false,
-        }
+        })
     }
 
     /// The same filter for something that exports: the pipeline's own stack is silenced.
@@ -96,7 +123,11 @@ impl Filter {
 
     /// Whether `metadata` passes, given the spans that are entered now.
     pub(crate) fn passes<S>(&self, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
-        !self.silences(metadata.target()) && self.env.enabled(metadata, cx.clone())
+        !self.silences(metadata.target()) && self.cell.load().env.enabled(metadata, cx.clone())
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.cell.load().env.max_level_hint()
     }
 
     fn silences(&self, target: &str) -> bool {
@@ -107,16 +138,32 @@ impl Filter {
         if self.silences(metadata.target()) {
             return Interest::never();
         }
-        layer::Filter::<()>::callsite_enabled(&self.env, metadata)
+        layer::Filter::<()>::callsite_enabled(&self.cell.load().env, metadata)
     }
 
     /// Runs a hook of the inner filter where it matters: static directives do not follow spans at all, and those
     /// that do format field values, with code of the user that may panic.
     fn follow(&self, hook: impl FnOnce(&EnvFilter)) {
-        if self.dynamic {
+        let directives = self.cell.load();
+        if directives.dynamic {
             // The inner filter is left as if the span had not matched.
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(&self.env)));
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(&directives.env)));
         }
+    }
+}
+
+impl Clone for Filter {
+    fn clone(&self) -> Self {
+        Filter {
+            exporting: self.exporting,
+            ..Filter::new(Directives::clone(&self.cell.load()))
+        }
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Filter::new(Directives::default())
     }
 }
 
@@ -208,7 +255,7 @@ impl<S> layer::Filter<S> for Union {
         // A hint of OFF would be the whole subscriber's: the layers beside this one have spans to see.
         self.0.all().next()?;
         self.0.all().try_fold(LevelFilter::OFF, |most, filter| {
-            Some(most.max(filter.env.max_level_hint()?))
+            Some(most.max(filter.max_level_hint()?))
         })
     }
 
@@ -295,7 +342,7 @@ impl<S> layer::Filter<S> for SpanLayerFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let spans = self.0.env.max_level_hint()?;
+        let spans = self.0.max_level_hint()?;
         Some(spans.max(LevelFilter::WARN))
     }
 

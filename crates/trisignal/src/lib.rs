@@ -61,6 +61,7 @@ mod bridge;
 mod builder;
 mod config;
 mod console;
+mod control;
 mod diagnostics;
 mod error;
 mod filter;
@@ -95,6 +96,7 @@ pub use self::config::{
     Warning,
 };
 pub use self::console::ConsoleFormat;
+pub use self::control::Control;
 pub use self::error::{Error, ErrorKind};
 pub use self::metrics::OwnMetrics;
 pub use self::metrics::{

@@ -183,6 +183,7 @@ fn logger_provider(
     builder
         .with_log_processor(PipelineLogProcessor {
             shared: Arc::clone(shared),
+            trace_based: config.logs_trace_based,
         })
         .build()
 }

@@ -19,10 +19,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::bridge::logs::{EventOptions, event_layer, lost_events};
 use crate::bridge::spans::span_layer;
-use crate::config::{Config, Warning};
+use crate::config::{self, Config, Environment, Settings, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
+use crate::control::{self, Control, Source};
 use crate::error::Error;
-use crate::filter::Filter;
 use crate::install;
 use crate::life::Life;
 use crate::metrics::prometheus::MetricsService;
@@ -53,6 +53,7 @@ pub struct Telemetry {
 /// What the handle and its background tasks share.
 pub(crate) struct Inner {
     pub(crate) config: Config,
+    pub(crate) control: Control,
     pub(crate) pipeline: Option<Pipeline>,
     pub(crate) providers: Providers,
     pub(crate) console_writer: ConsoleWriter,
@@ -67,11 +68,13 @@ impl Telemetry {
         providers: Providers,
         console_writer: ConsoleWriter,
     ) -> Self {
+        let control = Control::new(&config, providers.sampling.clone());
         let life = Mutex::default();
         let signal = OnceLock::new();
         Self {
             inner: Arc::new(Inner {
                 config,
+                control,
                 pipeline,
                 providers,
                 console_writer,
@@ -196,6 +199,7 @@ impl Telemetry {
     {
         let Inner {
             config,
+            control,
             providers,
             console_writer,
             ..
@@ -204,7 +208,7 @@ impl Telemetry {
             format: config.console.format,
             service: config.service_name.clone(),
             resource: config.resource.clone(),
-            filter: parsed(&config.console.filter),
+            filter: control.console(),
             writer: console_writer.clone(),
             no_color: !config.console.color,
         };
@@ -213,17 +217,17 @@ impl Telemetry {
             .as_ref()
             .map(|provider| provider.tracer("trisignal"));
         let logger = providers.logger.as_ref();
-        let logger =
-            logger.map(|provider| (provider.logger("trisignal"), parsed(&config.logs_filter)));
-        let span_filter = tracer.is_some().then(|| parsed(&config.traces_filter));
+        let logger = logger.map(|provider| (provider.logger("trisignal"), control.logs()));
+        let span_filter = tracer.is_some().then(|| control.traces());
         let options = EventOptions {
             console: Some(console),
             logger,
             span_filter,
             baggage: config.baggage_attributes.clone(),
+            trace_based: config.logs_trace_based,
             redactor: config.redaction.clone(),
         };
-        let spans = tracer.map(|tracer| span_layer(tracer, parsed(&config.traces_filter)));
+        let spans = tracer.map(|tracer| span_layer(tracer, control.traces()));
         // Spans first: the layer of events looks for the context that the span layer makes.
         Layer::and_then(spans, event_layer(options))
     }
@@ -248,10 +252,18 @@ impl Telemetry {
         &self.inner.config.warnings
     }
 
+    /// What can be changed while the service runs: filters and the sampling ratio.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.inner.control.clone()
+    }
+
     /// Every setting in force and where it comes from, one on a line, without secrets.
     #[must_use]
     pub fn explain(&self) -> String {
-        self.inner.config.explain()
+        let mut now = self.inner.config.clone();
+        now.effective = self.inner.control.in_force(&now.effective);
+        now.explain()
     }
 
     /// The provider of tracers, for code on the OpenTelemetry API; `None` when traces are not exported.
@@ -339,6 +351,21 @@ impl Telemetry {
         }
     }
 
+    /// Reads the configuration file again when it changes, as long as the pipeline runs.
+    pub(crate) fn follow_file(&self, settings: Settings, environment: Box<dyn Environment>) {
+        let path = config::file::in_force(&settings, &*environment);
+        let (Some(pipeline), Some(path)) = (&self.inner.pipeline, path) else {
+            return;
+        };
+        let source = Source {
+            path,
+            load: Arc::new(move || config::file::load(&settings, &*environment)),
+            config: self.inner.config.clone(),
+        };
+        let watch = control::watch(source, self.control(), Arc::clone(pipeline.shared()));
+        pipeline.runtime().spawn(watch);
+    }
+
     /// Says how many measurements of static instruments before the installation found no place.
     pub(crate) fn measured_before(&self, lost: u64) {
         if lost > 0 {
@@ -395,9 +422,4 @@ impl fmt::Debug for Telemetry {
             .field("health", &self.health())
             .finish_non_exhaustive()
     }
-}
-
-/// A filter of the configuration, which has been parsed before.
-fn parsed(directives: &str) -> Filter {
-    Filter::parse(directives).unwrap_or_else(|_| Filter::info())
 }

@@ -36,6 +36,7 @@ use super::events::{
     scratch::{Gate, Nesting, Scratch, with_scratch},
     trace::Home,
 };
+use crate::sampling::logs::follows;
 use crate::{
     console::{Console, ConsoleOptions, Line},
     filter::{EventFilters, Filter, Union},
@@ -51,6 +52,8 @@ pub(crate) struct EventOptions {
     pub(crate) logger: Option<(SdkLogger, Filter)>,
     /// The filter of exported spans: their fields go to events even when no other filter wants the spans.
     pub(crate) span_filter: Option<Filter>,
+    /// Records share the fate of their trace.
+    pub(crate) trace_based: bool,
     /// Keys of the baggage members that events show as fields.
     pub(crate) baggage: Vec<&'static str>,
     /// What hides secrets in all of it.
@@ -83,6 +86,7 @@ where
         console,
         logger,
         baggage: options.baggage,
+        trace_based: options.trace_based,
         redactor: options.redactor,
         filters: Arc::clone(&filters),
         dispatch: OnceLock::new(),
@@ -99,6 +103,7 @@ pub(crate) fn lost_events() -> u64 {
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 struct EventLayer {
+    trace_based: bool,
     console: Option<Console>,
     logger: Option<SdkLogger>,
     baggage: Vec<&'static str>,
@@ -244,7 +249,10 @@ impl EventLayer {
             let _inside = Gate::CONSOLE.enter();
             console.write(&line, &mut scratch.line);
         }
-        if let Some(logger) = self.logger.as_ref().filter(|_| takers.export) {
+        let flags = trace.map(|trace| trace.flags);
+        let exported =
+            takers.export && (!self.trace_based || follows(severity(metadata.level()), flags));
+        if let Some(logger) = self.logger.as_ref().filter(|_| exported) {
             let _inside = Gate::EXPORT.enter();
             let _home = home.attach();
             let export = Export {

@@ -44,7 +44,7 @@ use crate::sampling::SamplerConfig;
 pub use environment::{Environment, ProcessEnvironment};
 pub use file::FileProblem;
 pub(crate) use metrics::MetricsConfig;
-pub(crate) use parse::Problems;
+pub(crate) use parse::{Problems, filter_directives};
 pub(crate) use redact::endpoint_for_people;
 pub(crate) use resolve::resolve;
 pub(crate) use settings::Settings;
@@ -67,6 +67,8 @@ pub(crate) struct Config {
     /// What is exported, in the syntax of `EnvFilter`; known to parse.
     pub traces_filter: String,
     pub sampler: SamplerConfig,
+    /// Log records of traces that are not recorded are not exported, below a warning.
+    pub logs_trace_based: bool,
     /// What is kept of an item.
     pub limits: Limits,
     pub span_batch: BatchConfig,
@@ -253,6 +255,8 @@ pub(crate) enum Origin {
         line: u32,
     },
     Code,
+    /// Changed since the start.
+    RunTime,
 }
 
 /// One line of [`Config::explain`].

@@ -188,7 +188,7 @@ pub(super) fn filter(text: &str, problems: &mut Problems) -> Option<String> {
 }
 
 /// The directives without blanks between them, or the first that can't be read.
-pub(super) fn filter_directives(text: &str) -> Result<String, String> {
+pub(crate) fn filter_directives(text: &str) -> Result<String, String> {
     let directives: Vec<&str> = text
         .split(',')
         .map(str::trim)

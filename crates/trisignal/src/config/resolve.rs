@@ -70,6 +70,12 @@ pub(super) fn resolve_from(
             reader,
         ),
         sampler: sampling::resolve(settings, reader),
+        logs_trace_based: reader.pick(
+            "logs.trace_based",
+            settings.logs_trace_based,
+            &table::LOGS_TRACE_BASED,
+            show::display,
+        ),
         limits: super::limits::limits(reader),
         span_batch: span_batch(settings, reader),
         log_batch: log_batch(settings, reader),

@@ -44,6 +44,7 @@ pub(crate) struct Settings {
     /// The code has a sampler of its own, so that the variables of samplers don't count.
     pub own_sampler: bool,
     pub sampling: Option<SamplerConfig>,
+    pub logs_trace_based: Option<bool>,
     pub console_format: Option<ConsoleFormat>,
     pub console_filter: Option<String>,
     pub logs_filter: Option<String>,
@@ -180,6 +181,7 @@ impl fmt::Debug for Settings {
             .field("logs_filter", &self.logs_filter)
             .field("traces_filter", &self.traces_filter)
             .field("sampling", &self.sampling)
+            .field("logs_trace_based", &self.logs_trace_based)
             .field("propagators", &self.propagators)
             .field("baggage_attributes", &self.baggage_attributes)
             .field("redaction", &self.redaction)

@@ -32,6 +32,7 @@ impl fmt::Display for Origin {
             Self::Environment(variable) => variable,
             Self::File { path, line } => return write!(f, "{path}:{line}"),
             Self::Code => "code",
+            Self::RunTime => "run time",
         })
     }
 }

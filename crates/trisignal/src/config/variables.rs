@@ -207,6 +207,8 @@ variables! {
         "What the console shows. Nothing else: exported logs and spans have filters of their own.";
     LOGS_FILTER: String = "OTEL_RUST_LOGS_FILTER", "filter directives", "info", parse::filter, Plain,
         "Which log records are exported. Warnings and errors inside of an exported span are events of that span as well, whatever this says.";
+    LOGS_TRACE_BASED: bool = "OTEL_RUST_LOGS_TRACE_BASED", "true or false", "false", parse::boolean, Plain,
+        "`true`: log records of traces that are not sampled are not exported. Warnings, errors and what belongs to no trace always are, and the console shows all.";
     TRACES_FILTER: String = "OTEL_RUST_TRACES_FILTER", "filter directives", "info", parse::filter, Plain,
         "Which spans are recorded and exported.";
     CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json, ecs or off", "auto", parse::console, Plain,

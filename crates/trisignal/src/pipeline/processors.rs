@@ -16,6 +16,8 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use trisignal_instrumentation::correlation::CorrelationId;
 
+use opentelemetry::logs::Severity;
+
 use super::batch::Batch;
 use super::encode::MetricEncoder;
 use super::ledger::DropReason;
@@ -27,6 +29,7 @@ use crate::metrics::cardinality::OverflowWatch;
 use crate::metrics::count::data_points;
 use crate::metrics::selfmetrics::Sampled;
 use crate::redact::Redactor;
+use crate::sampling::logs::follows;
 
 /// The attribute that ties the spans, logs and answers of one story together.
 pub(crate) const CORRELATION_ID: &str = "correlation.id";
@@ -142,6 +145,8 @@ impl SpanProcessor for PipelineSpanProcessor {
 /// Takes log records into the pipeline. It never blocks.
 pub(crate) struct PipelineLogProcessor {
     pub(crate) shared: Arc<Shared>,
+    /// Records share the fate of their trace.
+    pub(crate) trace_based: bool,
 }
 
 impl fmt::Debug for PipelineLogProcessor {
@@ -152,6 +157,14 @@ impl fmt::Debug for PipelineLogProcessor {
 
 impl LogProcessor for PipelineLogProcessor {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        if self.trace_based {
+            let trace = record.trace_context().and_then(|trace| trace.trace_flags);
+            // A record without a severity is not known to be harmless.
+            let severity = record.severity_number().unwrap_or(Severity::Warn);
+            if !follows(severity, trace) {
+                return;
+            }
+        }
         self.shared.ledger.produced(Signal::Logs, 1);
         let size = size::log(record);
         let item = (record.clone(), scope.clone());

@@ -113,20 +113,27 @@ impl SamplerConfig {
         }
     }
 
-    /// The ratio that can be changed at run time, with the path to it: see [`Share`](super::share::Share).
-    pub(crate) fn main_ratio(&self) -> Option<f64> {
+    /// What can be changed at run time: "always", "never" or a ratio, where everything else has been asked.
+    pub(crate) fn main_leaf(&self) -> Option<&Self> {
         match self {
-            Self::AlwaysOn => Some(1.0),
-            Self::AlwaysOff => Some(0.0),
-            Self::Ratio(ratio) => Some(*ratio),
-            Self::ParentBased(each) => each.root.main_ratio(),
-            Self::Rules(_, inner) | Self::Debug(_, inner) => inner.main_ratio(),
+            Self::AlwaysOn | Self::AlwaysOff | Self::Ratio(_) => Some(self),
+            Self::ParentBased(each) => each.root.main_leaf(),
+            Self::Rules(_, inner) | Self::Debug(_, inner) => inner.main_leaf(),
             Self::PerSecond(_) | Self::JaegerRemote(_) | Self::OwnCode => None,
         }
     }
 
-    /// The same sampler with `ratio` where [`main_ratio`](Self::main_ratio) has found one.
-    pub(crate) fn with_main_ratio(&self, ratio: f64) -> Self {
+    /// The share of traces that [`main_leaf`](Self::main_leaf) keeps.
+    pub(crate) fn main_ratio(&self) -> Option<f64> {
+        match self.main_leaf()? {
+            Self::Ratio(ratio) => Some(*ratio),
+            Self::AlwaysOff => Some(0.0),
+            _ => Some(1.0),
+        }
+    }
+
+    /// The same sampler with `leaf` where [`main_leaf`](Self::main_leaf) has found one.
+    pub(crate) fn with_main_leaf(&self, leaf: &Self) -> Self {
         let mut changed = self.clone();
         let mut at = &mut changed;
         loop {
@@ -134,7 +141,7 @@ impl SamplerConfig {
                 Self::ParentBased(each) => at = &mut each.root,
                 Self::Rules(_, inner) | Self::Debug(_, inner) => at = inner,
                 Self::AlwaysOn | Self::AlwaysOff | Self::Ratio(_) => {
-                    *at = Self::Ratio(ratio);
+                    *at = leaf.clone();
                     return changed;
                 }
                 Self::PerSecond(_) | Self::JaegerRemote(_) | Self::OwnCode => return changed,

@@ -5,6 +5,7 @@
 //! text there, because that is how the API holds it.
 
 mod config;
+pub(crate) mod logs;
 mod poll;
 mod public;
 mod rate;

@@ -96,13 +96,22 @@ impl Sampler {
         found
     }
 
-    /// Another ratio, where there is one to change: see [`SamplerConfig::main_ratio`]. Says whether there is.
-    pub(crate) fn set_ratio(&self, ratio: f64) -> bool {
-        let Some(share) = self.root.main_share() else {
+    /// Another leaf, where there is one to change: see [`SamplerConfig::main_leaf`]. Says whether there is.
+    pub(crate) fn set_leaf(&self, leaf: &SamplerConfig) -> bool {
+        let (Some(share), Some(level)) = (self.root.main_share(), level_of(leaf)) else {
             return false;
         };
-        share.set(Level::of_ratio(ratio));
+        share.set(level);
         true
+    }
+}
+
+fn level_of(leaf: &SamplerConfig) -> Option<Level> {
+    match leaf {
+        SamplerConfig::AlwaysOn => Some(Level::All),
+        SamplerConfig::AlwaysOff => Some(Level::None),
+        SamplerConfig::Ratio(ratio) => Some(Level::of_ratio(*ratio)),
+        _ => None,
     }
 }
 

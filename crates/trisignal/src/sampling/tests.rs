@@ -261,19 +261,21 @@ fn a_ratio_is_changed_while_it_is_in_use() {
     let sampler = Sampler::new(&config);
     let root = context(Family::Root, "");
     assert!(ask(&sampler, &root, &[]).0);
-    assert!(sampler.clone().set_ratio(0.25));
+    assert!(sampler.clone().set_leaf(&SamplerConfig::Ratio(0.25)));
     assert!(!ask(&sampler, &root, &[]).0);
-    assert!(sampler.set_ratio(0.5));
+    assert!(sampler.set_leaf(&SamplerConfig::Ratio(0.5)));
     assert_eq!(ask(&sampler, &root, &[]), (true, "ot=th:8".to_owned()));
-    let changed = config.with_main_ratio(0.5).to_string();
+    let changed = config
+        .with_main_leaf(&SamplerConfig::Ratio(0.5))
+        .to_string();
     assert_eq!(changed, "0 name=other; else parentbased_traceidratio 0.5");
 
     for fixed in [SamplerConfig::PerSecond(1.0), SamplerConfig::OwnCode] {
         let based = SamplerConfig::parent_based(fixed);
         assert_eq!(based.main_ratio(), None);
-        assert_eq!(based.with_main_ratio(0.5), based);
+        assert_eq!(based.with_main_leaf(&SamplerConfig::Ratio(0.5)), based);
     }
-    assert!(!Sampler::new(&SamplerConfig::PerSecond(1.0)).set_ratio(0.5));
+    assert!(!Sampler::new(&SamplerConfig::PerSecond(1.0)).set_leaf(&SamplerConfig::Ratio(0.5)));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod certificates;
 mod common;
 mod compression;
 mod config_file;
+mod control;
 mod exporters;
 mod life;
 mod outages;

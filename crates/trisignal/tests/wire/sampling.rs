@@ -236,3 +236,45 @@ fn a_jaeger_collector_decides_from_afar() {
     std::thread::sleep(std::time::Duration::from_millis(200));
     assert!(jaeger.asked.lock().unwrap().len() <= after + 1);
 }
+
+#[test]
+fn logs_share_the_fate_of_their_trace_where_that_is_asked_for() {
+    for (trace_based, expected) in [("false", 7), ("true", 5)] {
+        let receiver = receiver();
+        let variables = [
+            ("OTEL_TRACES_SAMPLER", "always_on"),
+            (
+                "OTEL_RUST_SAMPLING_RULES",
+                "drop name=dropped; drop parent=any name=inside",
+            ),
+            ("OTEL_RUST_LOGS_TRACE_BASED", trace_based),
+        ];
+        let telemetry = with(&receiver, &variables);
+        record(&telemetry, || {
+            tracing::info!("outside");
+            tracing::info_span!("kept").in_scope(|| tracing::info!("in a kept trace"));
+            tracing::info_span!("dropped").in_scope(|| {
+                tracing::info!("gone");
+                tracing::warn!("a warning");
+                tracing::error!("an error");
+                // Another trace than the one that it is in.
+                tracing::info!(parent: None, "of no trace");
+                tracing::info_span!("inside").in_scope(|| tracing::info!("gone as well"));
+            });
+        });
+        let report = telemetry.shutdown_blocking(PATIENCE);
+        assert_balanced(&report);
+        let mut bodies: Vec<_> = receiver
+            .logs()
+            .all()
+            .iter()
+            .map(|log| log.message().to_owned())
+            .collect();
+        bodies.sort();
+        assert_eq!(bodies.len(), expected, "{trace_based}: {bodies:?}");
+        assert_eq!(
+            bodies.iter().any(|body| body.starts_with("gone")),
+            trace_based == "false"
+        );
+    }
+}

@@ -91,6 +91,7 @@ impl Rig {
             }),
             logger: Some((logger, Filter::parse(filters.logs).unwrap())),
             span_filter: Some(span_filter.clone()),
+            trace_based: false,
             baggage: vec!["tenant.id", "user.tier"],
 
             redactor: Redactor::default(),

@@ -83,6 +83,11 @@ pub(crate) fn load(settings: &Settings, environment: &dyn Environment) -> Result
     Ok(config)
 }
 
+/// The file that is in force, if there is one.
+pub(crate) fn in_force(settings: &Settings, environment: &dyn Environment) -> Option<PathBuf> {
+    path(settings, environment, &mut Vec::new()).ok().flatten()
+}
+
 /// The file that code names, else the variable.
 fn path(
     settings: &Settings,

@@ -82,6 +82,7 @@ const OURS: &[(&[&str], &str)] = &[
     (&["console", "filter"], "RUST_LOG"),
     (&["traces", "filter"], "OTEL_RUST_TRACES_FILTER"),
     (&["logs", "filter"], "OTEL_RUST_LOGS_FILTER"),
+    (&["logs", "trace_based"], "OTEL_RUST_LOGS_TRACE_BASED"),
     (&["sampling", "rules"], "OTEL_RUST_SAMPLING_RULES"),
     (&["sampling", "debug_baggage"], "OTEL_RUST_SAMPLING_DEBUG"),
     (&["redaction", "kinds"], "OTEL_RUST_REDACTION"),

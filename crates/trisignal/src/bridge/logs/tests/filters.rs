@@ -128,6 +128,7 @@ fn the_pipelines_own_stack_is_shown_but_never_exported() {
 fn without_a_destination_nothing_is_followed() {
     let hint = |console: Option<ConsoleFormat>| {
         let layer = event_layer::<Registry>(EventOptions {
+            trace_based: false,
             console: console.map(|format| ConsoleOptions {
                 format,
                 service: String::new(),

@@ -302,6 +302,7 @@ fn destinations_that_log_do_not_feed_themselves() {
         Ok(())
     });
     let layer = event_layer(EventOptions {
+        trace_based: false,
         console: Some(ConsoleOptions {
             format: ConsoleFormat::Json,
             service: String::new(),
@@ -357,6 +358,7 @@ fn a_console_that_fails_stops_nothing() {
         answers.lock().unwrap().remove(0).map_err(io::Error::from)
     });
     let layer = event_layer(EventOptions {
+        trace_based: false,
         console: Some(ConsoleOptions {
             format: ConsoleFormat::Json,
             service: String::new(),

@@ -8,7 +8,7 @@ pub(in super::super) static TRISIGNAL: Type = Type::record(
     &[
         Key::new("console", Shape::Mapping(&CONSOLE), "Standard output."),
         Key::new("traces", Shape::Mapping(&FILTERED), "Exported spans."),
-        Key::new("logs", Shape::Mapping(&FILTERED), "Exported log records."),
+        Key::new("logs", Shape::Mapping(&LOGS), "Exported log records."),
         Key::new("metrics", Shape::Mapping(&METRICS), "Recorded metrics."),
         Key::new(
             "sampling",
@@ -65,6 +65,22 @@ static CONSOLE: Type = Type::record(
             "color",
             BOOL,
             "`false` is a terminal without colours. Default true.",
+        ),
+    ],
+);
+
+static LOGS: Type = Type::record(
+    "TrisignalLogs",
+    &[
+        Key::new(
+            "filter",
+            TEXT,
+            "What is exported, in the syntax of `RUST_LOG`. Default `info`.",
+        ),
+        Key::new(
+            "trace_based",
+            BOOL,
+            "`true` exports no records of traces that are not sampled, but for warnings and errors. Default false.",
         ),
     ],
 );
