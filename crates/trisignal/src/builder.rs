@@ -9,6 +9,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::logs::LogProcessor;
 use opentelemetry_sdk::trace::{ShouldSample, SpanProcessor};
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, Registry};
 use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 use trisignal_instrumentation::propagation::Format;
@@ -200,6 +201,25 @@ impl Builder {
     /// Which events are written to the console, in the syntax of `RUST_LOG`. Default `info`.
     pub fn console_filter(mut self, directives: impl Into<String>) -> Self {
         self.settings.console_filter = Some(directives.into());
+        self
+    }
+
+    /// What telemetry says about itself on the console, instead of `OTEL_LOG_LEVEL`. Default: what the console's filter
+    /// says for the target `trisignal`.
+    pub fn log_level(mut self, level: LevelFilter) -> Self {
+        self.settings.log_level = Some(level);
+        self
+    }
+
+    /// The methods that HTTP spans and metrics show by name, in place of those of RFC 9110, `PATCH` and `QUERY`, and
+    /// instead of `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`. Their case counts. It is for all layers and clients of the
+    /// process that are told nothing themselves, from the installation on.
+    pub fn http_known_methods(
+        mut self,
+        methods: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let methods = methods.into_iter().map(Into::into);
+        self.settings.http_known_methods = Some(methods.collect());
         self
     }
 

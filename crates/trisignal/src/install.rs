@@ -11,7 +11,7 @@ use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
-use trisignal_instrumentation::propagation;
+use trisignal_instrumentation::{http, propagation};
 
 use crate::builder::BoxedLayer;
 use crate::error::{Error, ErrorKind};
@@ -54,6 +54,9 @@ pub(crate) fn providers(telemetry: &Telemetry) -> Result<(), Error> {
 fn set_providers(telemetry: &Telemetry) {
     let inner = telemetry.inner();
     global::set_text_map_propagator(propagation::composite(&inner.config.propagators));
+    if let Some(methods) = &inner.config.http_known_methods {
+        http::set_known_methods(methods);
+    }
     if let Some(provider) = &inner.providers.tracer {
         global::set_tracer_provider(SdkTracerProvider::clone(provider));
     }

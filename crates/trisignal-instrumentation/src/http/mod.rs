@@ -63,6 +63,7 @@ pub use self::client::{ClientFuture, ClientLayer, ClientRequest, ClientResponse,
 pub(crate) use self::metrics::Active;
 pub(crate) use self::outcome::Outcome;
 pub(crate) use self::semconv::protocol_version;
+pub use self::semconv::set_known_methods;
 pub(crate) use self::server::Origin;
 pub use self::server::{ServerLayer, ServerService};
 pub use self::settings::{Resend, UrlTemplate};

@@ -2,7 +2,7 @@
 //! is to be redacted.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{Method, StatusCode, Version};
 use opentelemetry::StringValue;
@@ -26,6 +26,17 @@ const KNOWN: [&str; 10] = [
     "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY",
 ];
 
+/// What the process knows, where it was told.
+static PROCESS_KNOWN: OnceLock<Arc<[Arc<str>]>> = OnceLock::new();
+
+/// The methods that all layers and clients of the process know, in place of the default ones, unless they are told
+/// otherwise themselves. The case counts. The first call of a process counts; `trisignal` makes it when it is installed, by
+/// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`.
+pub fn set_known_methods(names: impl IntoIterator<Item = impl AsRef<str>>) {
+    let names = names.into_iter().map(|name| Arc::from(name.as_ref()));
+    let _ = PROCESS_KNOWN.set(names.collect());
+}
+
 /// The methods that are shown by their names, in their own case.
 #[derive(Clone, Default)]
 pub(super) struct KnownMethods(Option<Arc<[Arc<str>]>>);
@@ -40,7 +51,7 @@ impl KnownMethods {
     /// The value of `http.request.method`: a known method, else [`OTHER`]. It allocates nothing.
     pub(super) fn name(&self, method: &Method) -> StringValue {
         let method = method.as_str();
-        let known: Option<StringValue> = match &self.0 {
+        let known: Option<StringValue> = match self.0.as_ref().or_else(|| PROCESS_KNOWN.get()) {
             None => KNOWN
                 .iter()
                 .find(|name| **name == method)

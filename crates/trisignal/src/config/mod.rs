@@ -5,6 +5,7 @@
 //! one exception is the service name given to `init`, which is a default.
 
 mod endpoint;
+mod entities;
 mod environment;
 mod exporters;
 pub(crate) mod file;
@@ -23,6 +24,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod types;
+mod unsupported;
 mod variables;
 mod warning;
 
@@ -83,6 +85,8 @@ pub(crate) struct Config {
     pub propagators: Vec<Format>,
     /// Keys of the baggage members that spans and logs show; each at most once, and never the correlation ID's.
     pub baggage_attributes: Vec<&'static str>,
+    /// The methods that HTTP spans show by name, where not the instrumentation's own list.
+    pub http_known_methods: Option<Vec<String>>,
     /// What hides secrets, with the user's own rule.
     pub redaction: Redactor,
     pub outbox: ByteSize,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use opentelemetry_sdk::metrics::Temporality;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Directive;
 use trisignal_instrumentation::propagation::Format;
 
@@ -163,6 +164,35 @@ pub(super) fn compression(text: &str, problems: &mut Problems) -> Option<Compres
         "gzip" => Some(Compression::Gzip),
         _ => problems.reject("is not a known compression"),
     }
+}
+
+/// The specification names no values; these are those of its declarative file, and `none` for nothing.
+pub(super) fn level(text: &str, problems: &mut Problems) -> Option<LevelFilter> {
+    match text.to_ascii_lowercase().as_str() {
+        "none" | "off" => Some(LevelFilter::OFF),
+        // The process goes on, so nothing that we say is fatal.
+        "fatal" | "error" => Some(LevelFilter::ERROR),
+        "warn" => Some(LevelFilter::WARN),
+        "info" => Some(LevelFilter::INFO),
+        "debug" => Some(LevelFilter::DEBUG),
+        "trace" => Some(LevelFilter::TRACE),
+        _ => problems.reject("is not a known level"),
+    }
+}
+
+/// Names in their own case, each once.
+pub(super) fn names(text: &str, _: &mut Problems) -> Option<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for name in text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    (!names.is_empty()).then_some(names)
 }
 
 pub(super) fn console(text: &str, problems: &mut Problems) -> Option<ConsoleFormat> {

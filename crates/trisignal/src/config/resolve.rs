@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 use crate::resource::{self, Layers};
 
 use super::parse::{delay, filter_directives};
 use super::reader::Reader;
+use super::redact::value_for_people;
 use super::redaction::redactor;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
-    Settings, file, metrics, otlp, sampling, show,
+    Settings, file, metrics, otlp, sampling, show, unsupported,
 };
 
 /// Per queue. Some 30,000 small spans, which is the bound that is met before that of items.
@@ -104,6 +107,7 @@ pub(super) fn resolve_from(
             show::propagators,
         ),
         baggage_attributes: baggage_attributes(settings, reader),
+        http_known_methods: http_known_methods(settings, reader),
         redaction: redactor(settings, reader),
         outbox: constant(
             "outbox",
@@ -125,6 +129,7 @@ pub(super) fn resolve_from(
         warnings: Vec::new(),
         effective: Vec::new(),
     };
+    unsupported::warn(reader);
     config.warnings = std::mem::take(&mut reader.warnings);
     config.effective = std::mem::take(&mut reader.effective);
     Ok(config)
@@ -152,10 +157,21 @@ fn identity(settings: &Settings, reader: &mut Reader<'_>) -> (String, openteleme
     if let Some(file) = reader.file {
         return file::identity(file, settings, reader);
     }
-    let operator = reader
+    let mut operator = reader
+        .read(&table::ENTITIES)
+        .map(|(attributes, _)| attributes)
+        .unwrap_or_default();
+    let attributes = reader
         .read(&table::RESOURCE_ATTRIBUTES)
         .map(|(attributes, _)| attributes)
         .unwrap_or_default();
+    let is_name = |(key, _): &(String, String)| key == "service.name";
+    let name_of_attributes = if attributes.iter().any(is_name) {
+        table::RESOURCE_ATTRIBUTES.name
+    } else {
+        table::ENTITIES.name
+    };
+    operator.extend(attributes);
     let name = reader.read(&table::SERVICE_NAME);
     let layers = Layers {
         init_name: &settings.service_name,
@@ -168,9 +184,7 @@ fn identity(settings: &Settings, reader: &mut Reader<'_>) -> (String, openteleme
     let origin = match source {
         resource::NameSource::Code => Origin::Code,
         resource::NameSource::Variable => Origin::Environment(table::SERVICE_NAME.name.to_owned()),
-        resource::NameSource::Attributes => {
-            Origin::Environment(table::RESOURCE_ATTRIBUTES.name.to_owned())
-        }
+        resource::NameSource::Attributes => Origin::Environment(name_of_attributes.to_owned()),
         resource::NameSource::Fallback => Origin::Default,
     };
     reader.note("service.name", show::display(&service_name), origin);
@@ -185,12 +199,17 @@ fn console(settings: &Settings, reader: &mut Reader<'_>) -> ConsoleConfig {
         &table::CONSOLE,
         show::console,
     );
-    let filter = filter(
+    let mut filter = filter(
         "console.filter",
         &settings.console_filter,
         &table::RUST_LOG,
         reader,
     );
+    if let Some(level) = log_level(settings, reader) {
+        // The last directive for a target is the one that counts.
+        let level = level.to_string();
+        filter = format!("{filter},trisignal={level}");
+    }
     let no_color = reader.read(&table::NO_COLOR);
     let origin = no_color
         .as_ref()
@@ -202,6 +221,31 @@ fn console(settings: &Settings, reader: &mut Reader<'_>) -> ConsoleConfig {
         filter,
         color,
     }
+}
+
+/// What telemetry says about itself, where it is not left to the console's filter.
+fn log_level(settings: &Settings, reader: &mut Reader<'_>) -> Option<LevelFilter> {
+    let (level, origin) = match settings.log_level {
+        Some(level) => (level, Origin::Code),
+        None => reader.read(&table::LOG_LEVEL)?,
+    };
+    reader.note("log_level", level.to_string(), origin);
+    Some(level)
+}
+
+/// `None` leaves it to the instrumentation's own list.
+fn http_known_methods(settings: &Settings, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let (methods, origin) = match settings.http_known_methods.clone() {
+        Some(methods) => (methods, Origin::Code),
+        None => reader.read(&table::HTTP_KNOWN_METHODS)?,
+    };
+    let shown: Vec<&str> = methods.iter().map(String::as_str).collect();
+    reader.note(
+        "http.known_methods",
+        value_for_people(&show::list(&shown)),
+        origin,
+    );
+    Some(methods)
 }
 
 fn filter(

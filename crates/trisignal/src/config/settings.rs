@@ -45,6 +45,9 @@ pub(crate) struct Settings {
     pub own_sampler: bool,
     pub sampling: Option<SamplerConfig>,
     pub logs_trace_based: Option<bool>,
+    /// Of what telemetry says about itself.
+    pub log_level: Option<tracing::level_filters::LevelFilter>,
+    pub http_known_methods: Option<Vec<String>>,
     pub console_format: Option<ConsoleFormat>,
     pub console_filter: Option<String>,
     pub logs_filter: Option<String>,

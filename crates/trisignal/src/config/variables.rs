@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use opentelemetry_sdk::metrics::Temporality;
+use tracing::level_filters::LevelFilter;
 use trisignal_instrumentation::propagation::Format;
 
 use crate::redact::Redaction;
 
+use super::entities;
 use super::exporters;
 use crate::metrics::exemplar::ExemplarFilter;
 
@@ -15,6 +17,7 @@ use super::members;
 use super::metrics;
 use super::parse::{self, Problems};
 use super::redaction;
+use super::unsupported;
 use super::{Compression, ConsoleFormat, Exporter, Protocol, sampling};
 use crate::metrics::OwnMetrics;
 use crate::sampling::rules::Rule;
@@ -100,6 +103,11 @@ variables! {
     RESOURCE_ATTRIBUTES: Vec<(String, String)> = "OTEL_RESOURCE_ATTRIBUTES", "k=v,k=v, percent-encoded", "",
         members::resource_attributes, Plain,
         "Attributes of the resource. One member that can't be read makes the whole variable void.";
+    ENTITIES: Vec<(String, String)> = "OTEL_ENTITIES", "type{id=v,..}[description=v,..]@schema;..", "",
+        entities::entities, Plain,
+        "Entities that the service is part of: their attributes are attributes of the resource, below OTEL_RESOURCE_ATTRIBUTES. Schemas are not sent.";
+    LOG_LEVEL: LevelFilter = "OTEL_LOG_LEVEL", "none, error, warn, info, debug or trace", "", parse::level, Plain,
+        "What telemetry says about itself on the console; without it, what RUST_LOG says for the target `trisignal`.";
     PROPAGATORS: Vec<Format> = "OTEL_PROPAGATORS", "list of tracecontext, baggage, b3, b3multi, xray, none", "tracecontext,baggage",
         parse::propagators, Plain, "Which headers carry the context in and out.";
 
@@ -202,6 +210,19 @@ variables! {
         "Old name of OTEL_EXPORTER_OTLP_TRACES_INSECURE.";
     METRIC_INSECURE: bool = "OTEL_EXPORTER_OTLP_METRIC_INSECURE", "true or false", "false", parse::boolean, Plain,
         "Old name of OTEL_EXPORTER_OTLP_METRICS_INSECURE.";
+
+    HTTP_KNOWN_METHODS: Vec<String> = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "list of methods, in their case",
+        "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE", parse::names, Plain,
+        "The methods that HTTP spans and metrics show by name; all others are `_OTHER`. The list replaces the default one. Layers that were told otherwise by code are not affected.";
+    SEMCONV_STABILITY_OPT_IN: String = "OTEL_SEMCONV_STABILITY_OPT_IN", "list of names", "", unsupported::stable_only, Plain,
+        "Not needed: spans and metrics have the stable names of the conventions only. Asking for the old ones next to them (`http/dup`) is a warning.";
+    SEMCONV_EXCEPTION_SIGNAL_OPT_IN: String = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs or logs/dup", "",
+        unsupported::stable_only, Plain,
+        "Not needed: exceptions are log records, and events of their span as well.";
+    ZIPKIN_ENDPOINT: String = "OTEL_EXPORTER_ZIPKIN_ENDPOINT", "URL", "", unsupported::zipkin, Endpoint,
+        "Not supported, with a warning: the exporter is deprecated by OpenTelemetry, and Zipkin's successors take OTLP.";
+    ZIPKIN_TIMEOUT: String = "OTEL_EXPORTER_ZIPKIN_TIMEOUT", "milliseconds", "", unsupported::zipkin, Plain,
+        "Not supported, as OTEL_EXPORTER_ZIPKIN_ENDPOINT.";
 
     RUST_LOG: String = "RUST_LOG", "filter directives", "info", parse::filter, Plain,
         "What the console shows. Nothing else: exported logs and spans have filters of their own.";

@@ -192,7 +192,7 @@ fn every_line_is_one_line_and_says_what_it_was_given() {
         for case in [&JSON, &ECS, &PRETTY] {
             let shown = written(case, &line).unwrap();
             let whole = shown.strip_suffix('\n').unwrap();
-            assert!(!whole.contains(escape::is_unsafe), "{whole:.200}");
+            assert!(!whole.contains(is_unsafe), "{whole:.200}");
             if case.format == ConsoleFormat::Pretty {
                 continue;
             }

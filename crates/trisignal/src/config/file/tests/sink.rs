@@ -75,7 +75,7 @@ fn every_setting_is_in_force() {
     assert_eq!(config.retry.max, Duration::from_millis(200));
     assert_eq!(config.span_batch.max_queue_bytes.bytes(), 1_000_000);
     assert_eq!(config.baggage_attributes, ["tenant.id"]);
-    assert_eq!(config.console.filter, "warn");
+    assert_eq!(config.console.filter, "warn,trisignal=info");
     assert!(!config.console.color);
     assert_eq!(config.logs_filter, "debug");
     let propagators: Vec<_> = config
