@@ -245,6 +245,7 @@ impl Stack {
             home.join("prometheus.yml"),
         )
         .expect("collector/prometheus/prometheus.yml can be copied");
+        copy_folder("prometheus/rules", &home.join("rules"));
         let targets = [self.ports.exporter, self.ports.own_metrics].map(address);
         fs::write(
             home.join("targets.yml"),
@@ -342,4 +343,14 @@ fn address(port: u16) -> String {
 
 fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
+}
+
+/// Copies the files of a folder of `collector/`.
+#[allow(clippy::expect_used, reason = "a test harness fails by panic")]
+fn copy_folder(from: &str, to: &Path) {
+    fs::create_dir_all(to).expect("the folder of the test can be written");
+    for file in fs::read_dir(collector_file(from)).expect("the folder is there") {
+        let file = file.expect("the folder can be read");
+        fs::copy(file.path(), to.join(file.file_name())).expect("the file can be copied");
+    }
 }

@@ -98,11 +98,11 @@ pub use self::config::{
 pub use self::console::ConsoleFormat;
 pub use self::control::Control;
 pub use self::error::{Error, ErrorKind};
-pub use self::metrics::OwnMetrics;
 pub use self::metrics::{
     BoundCounter, BoundUpDownCounter, Counter, ExemplarFilter, Gauge, Histogram, MetricsBody,
     MetricsFuture, MetricsService, UpDownCounter, View,
 };
+pub use self::metrics::{HealthService, OwnMetrics};
 pub use self::pipeline::ledger::{DropReason, Dropped, SignalAccount};
 pub use self::pipeline::signal::Signal;
 pub use self::redact::Redaction;

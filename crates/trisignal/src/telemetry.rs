@@ -27,7 +27,7 @@ use crate::install;
 use crate::life::Life;
 use crate::metrics::prometheus::MetricsService;
 use crate::metrics::provider::Pages;
-use crate::metrics::{OwnMetrics, own, runtime};
+use crate::metrics::{HealthService, OwnMetrics, own, runtime};
 use crate::pipeline::{Drained, Pipeline};
 use crate::providers::Providers;
 use crate::report::{FlushReport, Health, Report, ShutdownReport};
@@ -169,6 +169,22 @@ impl Telemetry {
             console_errors: self.inner.console_writer.errors(),
             lost_events: lost_events(),
         }
+    }
+
+    /// [`health`](Self::health) as a page, to be mounted in a router of the service. The listener for Prometheus has it at
+    /// `/health`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// # use axum::Router;
+    /// # let telemetry = trisignal::builder("checkout").build().unwrap();
+    /// let app: Router = Router::new().route_service("/health/telemetry", telemetry.health_service());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn health_service(&self) -> HealthService {
+        let pipeline = self.inner.pipeline.as_ref();
+        HealthService::new(pipeline.map(|pipeline| Arc::clone(pipeline.shared())))
     }
 
     /// Resolves when the process is asked to end: SIGTERM on Unix, Ctrl-C everywhere. For the graceful shutdown of

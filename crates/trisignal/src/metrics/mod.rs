@@ -8,6 +8,7 @@ mod cells;
 pub(crate) mod count;
 pub(crate) mod exemplar;
 pub(crate) mod guard;
+mod health;
 mod instruments;
 pub(crate) mod own;
 mod pending;
@@ -20,6 +21,7 @@ pub(crate) mod selfmetrics;
 pub(crate) mod views;
 
 pub use exemplar::ExemplarFilter;
+pub use health::HealthService;
 pub use instruments::{BoundCounter, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter};
 pub use own::OwnMetrics;
 pub use prometheus::{MetricsBody, MetricsFuture, MetricsService};

@@ -8,6 +8,7 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use super::cardinality::OverflowWatch;
 use super::exemplar::Store;
 use super::guard::GuardedMeterProvider;
+use super::health::HealthService;
 use super::own;
 use super::prometheus::{Bound, Listener, PullReader, Scraper};
 use super::views::Views;
@@ -66,7 +67,14 @@ impl Meters {
         if streams.prometheus.is_on() {
             let reader = PullReader::default();
             let scraper = Scraper::new(reader.clone(), Arc::clone(&exemplars), overflows);
-            let listener = page.map(|page| page.serve(scraper.clone())).transpose()?;
+            let listener = page
+                .map(|page| {
+                    page.serve(
+                        scraper.clone(),
+                        HealthService::new(Some(Arc::clone(shared))),
+                    )
+                })
+                .transpose()?;
             builder = builder.with_reader(reader);
             pages = Some(Pages {
                 scraper,

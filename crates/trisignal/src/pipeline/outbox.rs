@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -25,6 +26,8 @@ struct Lane {
     waiting: VecDeque<Slot>,
     /// The number of the oldest leased batch, while a lease is out.
     leased: Option<u64>,
+    /// When that batch was made.
+    leased_from: Option<Instant>,
     /// Nobody sends the batches of this lane any more.
     closed: bool,
 }
@@ -119,7 +122,9 @@ impl Outbox {
         if lane.leased.is_some() {
             return None;
         }
-        lane.leased = Some(lane.waiting.front()?.number);
+        let oldest = lane.waiting.front()?;
+        lane.leased_from = Some(oldest.batch.created);
+        lane.leased = Some(oldest.number);
         let mut batches = Vec::new();
         let mut bytes = 0;
         while let Some(slot) = lane.waiting.pop_front() {
@@ -166,6 +171,17 @@ impl Outbox {
                 .or_else(|| lane.waiting.front().map(|slot| slot.number));
             lane.closed || oldest.is_none_or(|number| number >= mark)
         })
+    }
+
+    /// How old the oldest batch is, one on the wire included; none while there is none.
+    pub(crate) fn oldest(&self) -> Option<Duration> {
+        let inner = self.lock();
+        let ages = inner.lanes.iter().flatten().filter_map(|lane| {
+            let waiting = lane.waiting.front().map(|slot| slot.batch.created);
+            let leased = lane.leased.and(lane.leased_from);
+            Some(leased.or(waiting)?.elapsed())
+        });
+        ages.max()
     }
 
     /// Bytes of all batches, those on the wire included.

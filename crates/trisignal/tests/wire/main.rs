@@ -11,6 +11,7 @@ mod compression;
 mod config_file;
 mod control;
 mod exporters;
+mod health;
 mod life;
 mod outages;
 mod own_metrics;

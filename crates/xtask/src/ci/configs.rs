@@ -31,7 +31,8 @@ pub(crate) fn check(backends: &Backends) -> Result {
     Ok(())
 }
 
-/// Shows Prometheus' configuration to promtool, with the targets of Docker and of native programs.
+/// Shows Prometheus' configuration to promtool, with the targets of Docker and of native programs, and has it test the
+/// rules.
 ///
 /// # Errors
 ///
@@ -51,7 +52,8 @@ pub(crate) fn check_prometheus() -> Result {
                 .args(["check", "config", "prometheus.yml"]),
         )?;
     }
-    Ok(())
+    let tests = root().join("collector/prometheus/tests/rules.yml");
+    stream(Command::new(&promtool).args(["test", "rules"]).arg(tests))
 }
 
 /// Every choice of overlays that a stack may run with.

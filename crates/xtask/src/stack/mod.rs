@@ -215,6 +215,11 @@ pub(crate) fn stage_prometheus(home: &Path, targets: &str) -> Result {
     fs::create_dir_all(home)?;
     fs::copy(source.join("prometheus.yml"), home.join("prometheus.yml"))?;
     fs::copy(source.join(targets), home.join("targets.yml"))?;
+    fs::create_dir_all(home.join("rules"))?;
+    for rules in fs::read_dir(source.join("rules"))? {
+        let rules = rules?;
+        fs::copy(rules.path(), home.join("rules").join(rules.file_name()))?;
+    }
     Ok(())
 }
 

@@ -23,9 +23,11 @@ use tower_service::Service;
 use super::scrape::Scraper;
 use super::service::{MetricsBody, MetricsService, plain};
 use crate::error::{Error, ErrorKind};
+use crate::metrics::HealthService;
 
-/// Where the page is.
-const PATH: &str = "/metrics";
+/// Where the pages are.
+const METRICS: &str = "/metrics";
+const HEALTH: &str = "/health";
 /// Open connections. Beyond it the one that idles for longest gives way to a new one.
 const CONNECTIONS: usize = 32;
 /// How long a request may take to arrive, and a connection to stay without one.
@@ -38,6 +40,13 @@ const LAST_PAGE: Duration = Duration::from_secs(60);
 const HEAD_BYTES: usize = 16 * 1024;
 /// How long to wait when the system gives no connections, for want of descriptors, say.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is served.
+#[derive(Clone)]
+struct Served {
+    metrics: MetricsService,
+    health: HealthService,
+}
 
 /// A listener, which is closed when it is dropped.
 #[derive(Debug)]
@@ -71,7 +80,7 @@ impl Bound {
     /// # Errors
     ///
     /// When the system gives no thread.
-    pub(crate) fn serve(self, scraper: Scraper) -> Result<Listener, Error> {
+    pub(crate) fn serve(self, scraper: Scraper, health: HealthService) -> Result<Listener, Error> {
         let no_thread = |error: io::Error| {
             Error::new(ErrorKind::System, "no thread for Prometheus' listener").with_source(error)
         };
@@ -84,7 +93,11 @@ impl Bound {
             .map_err(no_thread)?;
         let run = move || {
             let _suppressed = Context::enter_telemetry_suppressed_scope();
-            runtime.block_on(listen(socket, MetricsService::new(Some(scraper)), ended));
+            let pages = Served {
+                metrics: MetricsService::new(Some(scraper)),
+                health,
+            };
+            runtime.block_on(listen(socket, pages, ended));
         };
         std::thread::Builder::new()
             .name("trisignal-metrics".to_owned())
@@ -124,7 +137,7 @@ fn bind(host: &str, port: u16) -> io::Result<Bound> {
     Ok(Bound { socket, address })
 }
 
-async fn listen(socket: TcpListener, service: MetricsService, mut ended: watch::Receiver<bool>) {
+async fn listen(socket: TcpListener, service: Served, mut ended: watch::Receiver<bool>) {
     let Ok(socket) = tokio::net::TcpListener::from_std(socket) else {
         return;
     };
@@ -159,7 +172,7 @@ struct Connection {
 const BUSY: u64 = u64::MAX;
 
 impl Connections {
-    fn add(&mut self, stream: TcpStream, service: MetricsService) {
+    fn add(&mut self, stream: TcpStream, service: Served) {
         self.open
             .retain(|connection| !connection.task.is_finished());
         if self.open.len() >= CONNECTIONS {
@@ -182,16 +195,16 @@ impl Connections {
     }
 }
 
-async fn serve(stream: TcpStream, service: MetricsService, activity: Activity) {
+async fn serve(stream: TcpStream, service: Served, activity: Activity) {
     let answer = service_fn(move |request: Request<Incoming>| {
         let busy = activity.begin();
         let mut service = service.clone();
         async move {
             let _busy = busy;
-            if request.uri().path() == PATH {
-                service.call(request).await
-            } else {
-                not_here()
+            match request.uri().path() {
+                METRICS => service.metrics.call(request).await,
+                HEALTH => service.health.call(request).await,
+                _ => not_here(),
             }
         }
     });
@@ -212,7 +225,10 @@ async fn serve(stream: TcpStream, service: MetricsService, activity: Activity) {
 }
 
 fn not_here() -> Result<Response<MetricsBody>, Infallible> {
-    Ok(plain(StatusCode::NOT_FOUND, "metrics are at /metrics\n"))
+    Ok(plain(
+        StatusCode::NOT_FOUND,
+        "metrics are at /metrics, the health of telemetry is at /health\n",
+    ))
 }
 
 /// Tells what happens on a connection.

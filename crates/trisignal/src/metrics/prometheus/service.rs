@@ -104,6 +104,12 @@ impl Body for MetricsBody {
     }
 }
 
+impl From<String> for MetricsBody {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
 async fn answer(
     scraper: Option<Scraper>,
     method: &Method,
