@@ -17,6 +17,8 @@ mod outages;
 mod own_metrics;
 mod panics;
 mod processors;
+mod prometheus;
+mod prometheus_cost;
 mod proxy;
 mod rejected;
 mod sampling;
