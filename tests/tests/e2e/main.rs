@@ -12,4 +12,5 @@ mod by_hand;
 mod files;
 mod foreign;
 mod outage;
+mod prometheus;
 mod trace;

@@ -290,11 +290,16 @@ impl Writer<'_> {
             below = bound;
         }
         sample.le = None;
-        if let Some(sum) = buckets.monotonic_sum() {
+        let sum = buckets.monotonic_sum();
+        if let Some(sum) = sum {
             sample.suffix = "_sum";
             self.sample(&sample);
             labels::float(sum, &mut self.out);
             self.out.push('\n');
+        }
+        // OpenMetrics has both or none; the last bucket tells the count.
+        if sum.is_none() && self.format.is_open_metrics() {
+            return;
         }
         sample.suffix = "_count";
         self.sample(&sample);
