@@ -4,6 +4,7 @@
 //! exact. Nothing here depends on how fast the machine is.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)] // a test fails by panicking
 
+mod backends;
 mod bounds;
 mod certificates;
 mod common;
