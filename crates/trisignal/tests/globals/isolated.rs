@@ -28,6 +28,23 @@ pub(crate) fn told() -> Option<String> {
     Some(told)
 }
 
+/// Runs `test` in a new process with `variables` in its environment, and answers what it wrote to stdout and to stderr.
+/// The test must have passed.
+pub(crate) fn output(test: &str, variables: &[(&str, &str)]) -> (String, String) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, "")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let [stdout, stderr] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    // A name that matches no test would pass as well.
+    let passed = output.status.success() && stdout.contains("1 passed");
+    assert!(passed, "{}: {stdout} {stderr}", output.status);
+    (stdout, stderr)
+}
+
 /// A running child.
 pub(crate) struct Process {
     child: Child,

@@ -18,3 +18,4 @@ mod lines;
 #[path = "../wire/proxy.rs"]
 #[allow(dead_code)]
 mod proxy;
+mod secrets;
