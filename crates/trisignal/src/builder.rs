@@ -14,6 +14,7 @@ use tracing_subscriber::{Layer, Registry};
 use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 use trisignal_instrumentation::propagation::Format;
 
+use crate::bridge::suppress::Suppression;
 use crate::config::{
     self, ByteSize, Compression, Environment, Exporter, ProcessEnvironment, Protocol, Settings,
 };
@@ -54,7 +55,11 @@ pub struct Builder {
     hooks: Hooks,
     layers: Vec<BoxedLayer>,
     console_writer: ConsoleWriter,
+    open_console: Option<OpenConsole>,
 }
+
+/// Opens what the console writes to, for the service of this name.
+type OpenConsole = Box<dyn FnOnce(&str) -> Result<ConsoleWriter, Error>>;
 
 /// Limits of the pipeline. What is `None` is as the environment says, or the default.
 ///
@@ -96,6 +101,7 @@ impl Builder {
             hooks: Hooks::default(),
             layers: Vec::new(),
             console_writer: ConsoleWriter::stdout(),
+            open_console: None,
         }
     }
 
@@ -245,6 +251,25 @@ impl Builder {
         self
     }
 
+    /// Writes console lines to files in `directory`, which is made if need be, instead of standard output: to
+    /// `<service>.<date>.log`, a new one as `rotation` says, of which `keep` are kept, at least one. The format is JSON unless
+    /// something else is asked for.
+    ///
+    /// [`build`](Self::build) and [`install`](Self::install) fail when the file can't be opened.
+    #[cfg(feature = "rotation")]
+    pub fn console_file(
+        mut self,
+        directory: impl Into<PathBuf>,
+        rotation: crate::console::Rotation,
+        keep: usize,
+    ) -> Self {
+        let directory = directory.into();
+        self.open_console = Some(Box::new(move |service| {
+            rotation.open(&directory, service, keep)
+        }));
+        self
+    }
+
     /// The formats of context in headers, instead of `OTEL_PROPAGATORS`. None at all turns propagation off. Default
     /// W3C Trace Context and Baggage.
     ///
@@ -273,6 +298,13 @@ impl Builder {
         // The correlation ID is shown anyway, once it is checked.
         let keys = keys.into_iter().filter(|key| *key != BAGGAGE_KEY);
         add_new(&mut self.settings.baggage_attributes, keys);
+        self
+    }
+
+    /// What keeps call sites of events from flooding console lines and exported logs, instead of
+    /// `OTEL_RUST_SUPPRESSION_RATE` and its like. Default nothing.
+    pub fn suppression(mut self, suppression: Suppression) -> Self {
+        self.settings.suppression = Some(suppression);
         self
     }
 
@@ -465,12 +497,16 @@ impl Builder {
     /// address for Prometheus.
     pub fn build(self) -> Result<Telemetry, Error> {
         let config = config::file::load(&self.settings, &*self.environment)?;
+        let console_writer = match self.open_console {
+            Some(open) => open(&config.service_name)?,
+            None => self.console_writer,
+        };
         if config.disabled || !config.records() {
             return Ok(Telemetry::new(
                 config,
                 None,
                 Providers::default(),
-                self.console_writer,
+                console_writer,
             ));
         }
         let prometheus = &config.metric_streams.prometheus;
@@ -478,12 +514,12 @@ impl Builder {
             .listens
             .then(|| Bound::new(&prometheus.host, prometheus.port))
             .transpose()?;
-        let pipeline = Pipeline::start(&config, &self.console_writer)?;
+        let pipeline = Pipeline::start(&config, &console_writer)?;
         let providers = Providers::build(&config, pipeline.shared(), self.hooks, page)?;
         if let (true, Some(sampling)) = (config.traces.is_exported(), &providers.sampling) {
             sampling.follow(&config, &pipeline);
         }
-        let telemetry = Telemetry::new(config, Some(pipeline), providers, self.console_writer);
+        let telemetry = Telemetry::new(config, Some(pipeline), providers, console_writer);
         telemetry.follow_file(self.settings, self.environment);
         Ok(telemetry)
     }

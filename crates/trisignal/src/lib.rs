@@ -90,12 +90,15 @@ use std::borrow::Cow;
 
 pub use trisignal_instrumentation::{context, correlation, grpc, http, messaging, propagation};
 
+pub use self::bridge::suppress::Suppression;
 pub use self::builder::{Builder, Limits};
 pub use self::config::{
     ByteSize, Compression, Environment, Exporter, FileProblem, ProcessEnvironment, Protocol,
     Warning,
 };
 pub use self::console::ConsoleFormat;
+#[cfg(feature = "rotation")]
+pub use self::console::Rotation;
 pub use self::control::Control;
 pub use self::error::{Error, ErrorKind};
 pub use self::metrics::{

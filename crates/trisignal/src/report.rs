@@ -141,4 +141,6 @@ pub struct Health {
     /// Events of this process that got lost on their way to console and export, because formatting them panicked or
     /// made events without end.
     pub lost_events: u64,
+    /// Events that were neither written nor exported because [`Suppression`](crate::Suppression) asks for it.
+    pub suppressed_events: u64,
 }

@@ -19,6 +19,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::bridge::logs::{EventOptions, event_layer, lost_events};
 use crate::bridge::spans::span_layer;
+use crate::bridge::suppress::Suppressor;
 use crate::config::{self, Config, Environment, Settings, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
 use crate::control::{self, Control, Source};
@@ -57,6 +58,7 @@ pub(crate) struct Inner {
     pub(crate) pipeline: Option<Pipeline>,
     pub(crate) providers: Providers,
     pub(crate) console_writer: ConsoleWriter,
+    pub(crate) suppressor: Option<Suppressor>,
     pub(crate) life: Mutex<Life>,
     signal: OnceLock<watch::Receiver<bool>>,
 }
@@ -70,6 +72,7 @@ impl Telemetry {
     ) -> Self {
         let control = Control::new(&config, providers.sampling.clone());
         let life = Mutex::default();
+        let suppressor = Suppressor::new(config.suppression);
         let signal = OnceLock::new();
         Self {
             inner: Arc::new(Inner {
@@ -78,6 +81,7 @@ impl Telemetry {
                 pipeline,
                 providers,
                 console_writer,
+                suppressor,
                 life,
                 signal,
             }),
@@ -168,6 +172,7 @@ impl Telemetry {
                 + self.inner.config.redaction.panics(),
             console_errors: self.inner.console_writer.errors(),
             lost_events: lost_events(),
+            suppressed_events: self.inner.suppressor.as_ref().map_or(0, Suppressor::total),
         }
     }
 
@@ -242,6 +247,7 @@ impl Telemetry {
             baggage: config.baggage_attributes.clone(),
             trace_based: config.logs_trace_based,
             redactor: config.redaction.clone(),
+            suppressor: self.inner.suppressor.clone(),
         };
         let spans = tracer.map(|tracer| span_layer(tracer, control.traces()));
         // Spans first: the layer of events looks for the context that the span layer makes.

@@ -11,7 +11,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use opentelemetry::logs::Logger as _;
@@ -31,11 +31,12 @@ use trisignal_instrumentation::correlation::CorrelationId;
 
 use super::events::{
     capture::Capture,
-    fields::Fields,
+    fields::{Fields, Value},
     otlp::{Export, severity},
     scratch::{Gate, Nesting, Scratch, with_scratch},
     trace::Home,
 };
+use super::suppress::{SUPPRESSED, Suppressor};
 use crate::sampling::logs::follows;
 use crate::{
     console::{Console, ConsoleOptions, Line},
@@ -58,6 +59,8 @@ pub(crate) struct EventOptions {
     pub(crate) baggage: Vec<&'static str>,
     /// What hides secrets in all of it.
     pub(crate) redactor: Redactor,
+    /// What keeps call sites from flooding, if anything does.
+    pub(crate) suppressor: Option<Suppressor>,
 }
 
 /// The layer for `options`, inside its filter.
@@ -88,6 +91,7 @@ where
         baggage: options.baggage,
         trace_based: options.trace_based,
         redactor: options.redactor,
+        suppressor: options.suppressor,
         filters: Arc::clone(&filters),
         dispatch: OnceLock::new(),
     };
@@ -108,6 +112,7 @@ struct EventLayer {
     logger: Option<SdkLogger>,
     baggage: Vec<&'static str>,
     redactor: Redactor,
+    suppressor: Option<Suppressor>,
     filters: Arc<EventFilters>,
     /// Weak, because the dispatch owns this layer.
     dispatch: OnceLock<WeakDispatch>,
@@ -221,6 +226,9 @@ impl EventLayer {
             &mut scratch.text,
             event.is_log(),
         ));
+        let Some(suppressed) = self.admit(event, metadata, scratch) else {
+            return;
+        };
         scratch.text.redact(&self.redactor);
         scratch.fields.redact(&self.redactor);
         // From the innermost span outwards, so that inner fields win; theirs are redacted already.
@@ -231,6 +239,9 @@ impl EventLayer {
         if !self.baggage.is_empty() {
             home.show_baggage(&self.baggage, &mut scratch.fields);
             scratch.fields.redact(&self.redactor);
+        }
+        if suppressed > 0 {
+            scratch.fields.set(SUPPRESSED, Value::U64(suppressed));
         }
         let (trace, correlation) = home.read();
         let correlation = correlation.as_ref().map(CorrelationId::as_str);
@@ -266,6 +277,26 @@ impl EventLayer {
             };
             export.emit(logger);
         }
+    }
+}
+
+impl EventLayer {
+    /// How many events of its call site were kept back before this one, or `None` when it is kept back itself.
+    fn admit(&self, event: &Event<'_>, metadata: &Metadata<'_>, scratch: &Scratch) -> Option<u64> {
+        let Some(suppressor) = &self.suppressor else {
+            return Some(0);
+        };
+        let now = Instant::now();
+        if let Some(console) = &self.console
+            && Gate::CONSOLE.is_free()
+        {
+            let _inside = Gate::CONSOLE.enter();
+            for ended in suppressor.ended(now) {
+                console.write_suppressed(&ended);
+            }
+        }
+        let (message, fields) = (scratch.text.message(), &scratch.fields);
+        suppressor.admit(event, metadata, message, fields, now)
     }
 }
 

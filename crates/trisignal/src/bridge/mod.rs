@@ -3,3 +3,4 @@
 pub(crate) mod events;
 pub(crate) mod logs;
 pub(crate) mod spans;
+pub(crate) mod suppress;

@@ -21,6 +21,7 @@ mod resolve;
 pub(crate) mod sampling;
 mod settings;
 mod show;
+mod suppression;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -36,6 +37,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::Temporality;
 use trisignal_instrumentation::propagation::Format;
 
+use crate::bridge::suppress::Suppression;
 use crate::console::ConsoleFormat;
 use crate::limits::Limits;
 use crate::metrics::OwnMetrics;
@@ -87,6 +89,8 @@ pub(crate) struct Config {
     pub baggage_attributes: Vec<&'static str>,
     /// The methods that HTTP spans show by name, where not the instrumentation's own list.
     pub http_known_methods: Option<Vec<String>>,
+    /// What keeps call sites of events from flooding.
+    pub suppression: Suppression,
     /// What hides secrets, with the user's own rule.
     pub redaction: Redactor,
     pub outbox: ByteSize,

@@ -10,6 +10,7 @@ use super::parse::{delay, filter_directives};
 use super::reader::Reader;
 use super::redact::value_for_people;
 use super::redaction::redactor;
+use super::suppression::suppression;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
@@ -108,6 +109,7 @@ pub(super) fn resolve_from(
         ),
         baggage_attributes: baggage_attributes(settings, reader),
         http_known_methods: http_known_methods(settings, reader),
+        suppression: suppression(settings, reader),
         redaction: redactor(settings, reader),
         outbox: constant(
             "outbox",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use trisignal_instrumentation::propagation::Format;
 
+use crate::bridge::suppress::Suppression;
 use crate::metrics::exemplar::ExemplarFilter;
 use crate::metrics::views::View;
 use crate::redact::{OwnRule, Redaction};
@@ -67,6 +68,7 @@ pub(crate) struct Settings {
     pub propagators: Option<Vec<Format>>,
     /// Keys of baggage members to show on spans and logs, each once.
     pub baggage_attributes: Vec<&'static str>,
+    pub suppression: Option<Suppression>,
     pub redaction: Option<Redaction>,
     /// The user's own rule, which works beside `redaction`.
     pub own_redaction: Option<OwnRule>,
@@ -98,6 +100,11 @@ impl Settings {
                 self.queue_bytes == Some(ByteSize::from_bytes(0)),
             ),
             ("batch_items", self.batch_items == Some(0)),
+            (
+                "suppression.per_second",
+                self.suppression
+                    .is_some_and(|suppression| suppression.per_second == Some(0)),
+            ),
             ("outbox", self.outbox == Some(ByteSize::from_bytes(0))),
             ("max_age", self.max_age.is_some_and(|age| age.is_zero())),
             (
@@ -187,6 +194,7 @@ impl fmt::Debug for Settings {
             .field("logs_trace_based", &self.logs_trace_based)
             .field("propagators", &self.propagators)
             .field("baggage_attributes", &self.baggage_attributes)
+            .field("suppression", &self.suppression)
             .field("redaction", &self.redaction)
             .field("own_redaction", &self.own_redaction.is_some())
             .field("metric_interval", &self.metric_interval)

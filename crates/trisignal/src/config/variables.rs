@@ -17,6 +17,7 @@ use super::members;
 use super::metrics;
 use super::parse::{self, Problems};
 use super::redaction;
+use super::suppression;
 use super::unsupported;
 use super::{Compression, ConsoleFormat, Exporter, Protocol, sampling};
 use crate::metrics::OwnMetrics;
@@ -234,6 +235,12 @@ variables! {
         "Which spans are recorded and exported.";
     CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json, ecs or off", "auto", parse::console, Plain,
         "The form of the console: `auto` is pretty on a terminal and JSON lines elsewhere; `ecs` is JSON lines in the Elastic Common Schema.";
+    SUPPRESSION_RATE: u32 = "OTEL_RUST_SUPPRESSION_RATE", "number of events in a second, not 0", "", suppression::rate, Plain,
+        "Where set, events of one call site beyond it are neither written nor exported; how many is said by the next one.";
+    SUPPRESSION_DUPLICATES: Duration = "OTEL_RUST_SUPPRESSION_DUPLICATES", "milliseconds", "", parse::duration, Plain,
+        "Where set, an event is not written nor exported again for so long, if message and fields are those of one before.";
+    SUPPRESSION_ERRORS: bool = "OTEL_RUST_SUPPRESSION_ERRORS", "true or false", "false", parse::boolean, Plain,
+        "Whether that is so for events of the level ERROR as well.";
     REDACTION: Redaction = "OTEL_RUST_REDACTION", "list of keys, tokens, urls, card_numbers, emails; on; off", "on", redaction::kinds, Plain,
         "Which secrets are hidden in console lines, log records and spans. `on` is keys, tokens and urls; `on,emails` is one more.";
     REDACTION_KEYS: Vec<String> = "OTEL_RUST_REDACTION_KEYS", "list of words", "", redaction::names, Plain,

@@ -5,6 +5,8 @@
 
 mod ecs;
 mod escape;
+#[cfg(feature = "rotation")]
+mod file;
 mod json;
 mod pretty;
 mod telemetry;
@@ -16,13 +18,21 @@ use std::time::SystemTime;
 use opentelemetry_sdk::Resource;
 use tracing::Level;
 
+#[cfg(feature = "rotation")]
+pub use self::file::Rotation;
 pub(crate) use self::{
     escape::is_unsafe,
     telemetry::{metric_lines, span_lines},
     writer::ConsoleWriter,
 };
 use crate::{
-    bridge::events::{fields::Fields, trace::TraceIds},
+    bridge::{
+        events::{
+            fields::{Fields, Value},
+            trace::TraceIds,
+        },
+        suppress::{Ended, SUPPRESSED},
+    },
     filter::Filter,
 };
 
@@ -129,6 +139,28 @@ impl Console {
         }
         buffer.push('\n');
         self.writer.write(buffer.as_bytes());
+    }
+
+    /// Says that events of a call site were kept back, of which none passed since.
+    pub(crate) fn write_suppressed(&self, ended: &Ended) {
+        let Ended { place, suppressed } = ended;
+        let mut fields = Fields::default();
+        if let (Some(file), Some(line)) = (&place.file, place.line) {
+            fields.set("code.file.path", Value::Text(file));
+            fields.set("code.line.number", Value::U64(line.into()));
+        }
+        fields.set(SUPPRESSED, Value::U64(*suppressed));
+        let line = Line {
+            time: SystemTime::now(),
+            level: place.level,
+            target: &place.target,
+            message: Some("events like those before were not shown"),
+            exception: None,
+            trace: None,
+            correlation: None,
+            fields: &fields,
+        };
+        self.write(&line, &mut String::new());
     }
 }
 

@@ -6,8 +6,9 @@ use std::fmt;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use axum::routing::get;
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{Span as _, Status, Tracer as _, TracerProvider as _};
 use opentelemetry::{Array, KeyValue, Value};
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -65,7 +66,7 @@ fn headers() -> HeaderMap {
 }
 
 /// A handler that logs what it should not.
-async fn pay(headers: HeaderMap, uri: axum::http::Uri) -> Response<Body> {
+async fn pay(headers: HeaderMap, uri: Uri) -> Response<Body> {
     tracing::info!(?headers, %uri, "request with token=canary-message");
     tracing::Span::current().record("password", "canary-late-field");
     let response = Response::builder().header("set-cookie", "id=canary-set-cookie");
@@ -157,7 +158,11 @@ fn service() {
         });
     println!("{builder:?}");
     let telemetry = builder.install().unwrap();
-    log_in("ann", "canary-argument");
+    {
+        let baggage = [KeyValue::new("session.token", "canary-baggage")];
+        let _request = opentelemetry::Context::current_with_baggage(baggage).attach();
+        log_in("ann", "canary-argument");
+    }
     with_the_api(&telemetry);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(exchange());

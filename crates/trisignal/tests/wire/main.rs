@@ -25,5 +25,6 @@ mod rejected;
 mod sampling;
 mod self_metrics;
 mod signals;
+mod suppression;
 mod switched_off;
 mod tls;

@@ -95,6 +95,7 @@ impl Rig {
             baggage: vec!["tenant.id", "user.tier"],
 
             redactor: Redactor::default(),
+            suppressor: None,
         });
         let bridge = tracing_opentelemetry::layer()
             .with_tracer(tracer)

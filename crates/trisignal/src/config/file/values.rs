@@ -85,6 +85,12 @@ const OURS: &[(&[&str], &str)] = &[
     (&["logs", "trace_based"], "OTEL_RUST_LOGS_TRACE_BASED"),
     (&["sampling", "rules"], "OTEL_RUST_SAMPLING_RULES"),
     (&["sampling", "debug_baggage"], "OTEL_RUST_SAMPLING_DEBUG"),
+    (&["suppression", "rate"], "OTEL_RUST_SUPPRESSION_RATE"),
+    (
+        &["suppression", "duplicates"],
+        "OTEL_RUST_SUPPRESSION_DUPLICATES",
+    ),
+    (&["suppression", "errors"], "OTEL_RUST_SUPPRESSION_ERRORS"),
     (&["redaction", "kinds"], "OTEL_RUST_REDACTION"),
     (&["redaction", "keys"], "OTEL_RUST_REDACTION_KEYS"),
     (

@@ -142,6 +142,7 @@ fn without_a_destination_nothing_is_followed() {
             baggage: Vec::new(),
 
             redactor: Redactor::default(),
+            suppressor: None,
         });
         layer.max_level_hint()
     };

@@ -316,6 +316,7 @@ fn destinations_that_log_do_not_feed_themselves() {
         baggage: Vec::new(),
 
         redactor: Redactor::default(),
+        suppressor: None,
     });
     let dispatch = own.get_or_init(|| Dispatch::new(Registry::default().with(layer)));
     tracing::dispatcher::with_default(dispatch, || info!("first"));

@@ -16,6 +16,11 @@ pub(in super::super) static TRISIGNAL: Type = Type::record(
             "What the schema's samplers don't have.",
         ),
         Key::new(
+            "suppression",
+            Shape::Mapping(&SUPPRESSION),
+            "What keeps call sites of events from flooding console lines and exported logs.",
+        ),
+        Key::new(
             "redaction",
             Shape::Mapping(&REDACTION),
             "What is hidden in console lines, log records and spans.",
@@ -54,7 +59,7 @@ static CONSOLE: Type = Type::record(
         Key::new(
             "format",
             TEXT,
-            "As `OTEL_RUST_CONSOLE` has it: `auto`, `pretty`, `json` or `off`. Default `auto`.",
+            "As `OTEL_RUST_CONSOLE` has it: `auto`, `pretty`, `json`, `ecs` or `off`. Default `auto`.",
         ),
         Key::new(
             "filter",
@@ -115,6 +120,27 @@ static SAMPLING: Type = Type::record(
             "debug_baggage",
             TEXT,
             "Key of a baggage member whose value `1` or `true` has a trace recorded whatever the sampler says.",
+        ),
+    ],
+);
+
+static SUPPRESSION: Type = Type::record(
+    "TrisignalSuppression",
+    &[
+        Key::new(
+            "rate",
+            SIZE,
+            "Events of one call site in a second that pass. Default no limit.",
+        ),
+        Key::new(
+            "duplicates",
+            SIZE,
+            "Milliseconds for which an equal event is not shown again. Default not at all.",
+        ),
+        Key::new(
+            "errors",
+            BOOL,
+            "Whether events of the level ERROR are kept back as well. Default false.",
         ),
     ],
 );
