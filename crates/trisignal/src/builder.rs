@@ -447,6 +447,14 @@ impl Builder {
         self
     }
 
+    /// Has `tracing-opentelemetry` make the spans, for code that uses its extension trait. All the rest is the same;
+    /// spans cost several times as much.
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub fn tracing_opentelemetry(mut self) -> Self {
+        self.hooks.other_bridge = true;
+        self
+    }
+
     /// Adds a processor that sees each span before the pipeline does. Its panics are contained and counted.
     pub fn span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
         self.hooks.span_processors.push(Box::new(processor));

@@ -12,8 +12,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
+use tracing::Event;
 use tracing::{
-    Event, Level, Metadata,
+    Level, Metadata,
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
     subscriber::Interest,
@@ -24,6 +26,7 @@ use tracing_subscriber::{
     layer::{self, Context},
 };
 
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
 use crate::bridge::events::capture::formats_well;
 
 /// Crates whose events and spans never reach an exporter, with all their modules.
@@ -210,9 +213,17 @@ pub(crate) struct EventFilters {
     pub(crate) export: Option<Filter>,
     /// Passes no event. What it passes of spans is followed, so that `RUST_LOG=warn` keeps their fields on events.
     pub(crate) spans: Option<Filter>,
+    /// The most verbose events that are events of their span as well, where spans are exported.
+    pub(crate) span_events: Option<Level>,
 }
 
 impl EventFilters {
+    /// Whether an event is one of the span that it is in.
+    pub(crate) fn wants_for_span(&self, metadata: &Metadata<'_>) -> bool {
+        self.span_events
+            .is_some_and(|most| *metadata.level() <= most && !is_silenced(metadata.target()))
+    }
+
     fn all(&self) -> impl Iterator<Item = &Filter> {
         [&self.console, &self.export, &self.spans]
             .into_iter()
@@ -233,7 +244,8 @@ impl<S> layer::Filter<S> for Union {
         if metadata.is_span() {
             self.0.all().any(|filter| filter.passes(metadata, cx))
         } else {
-            self.0.of_events().any(|filter| filter.passes(metadata, cx))
+            self.0.wants_for_span(metadata)
+                || self.0.of_events().any(|filter| filter.passes(metadata, cx))
         }
     }
 
@@ -247,14 +259,23 @@ impl<S> layer::Filter<S> for Union {
         if metadata.is_span() {
             most(&mut self.0.all())
         } else {
-            most(&mut self.0.of_events())
+            let wanted = most(&mut self.0.of_events());
+            if self.0.wants_for_span(metadata) {
+                Interest::always()
+            } else {
+                wanted
+            }
         }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         // A hint of OFF would be the whole subscriber's: the layers beside this one have spans to see.
         self.0.all().next()?;
-        self.0.all().try_fold(LevelFilter::OFF, |most, filter| {
+        let span_events = self
+            .0
+            .span_events
+            .map_or(LevelFilter::OFF, LevelFilter::from_level);
+        self.0.all().try_fold(span_events, |most, filter| {
             Some(most.max(filter.max_level_hint()?))
         })
     }
@@ -298,23 +319,27 @@ fn stronger(one: Interest, other: Interest) -> Interest {
     }
 }
 
-/// The per-layer filter of the span bridge: spans by `filter`; of events only warnings and errors, which become
+/// The per-layer filter of the other span bridge: spans by `filter`; of events only warnings and errors, which become
 /// events of the span.
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
 pub(crate) fn span_layer_filter<S>(
     filter: Filter,
 ) -> impl layer::Filter<S> + Send + Sync + 'static {
     SpanLayerFilter(filter)
 }
 
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
 #[derive(Debug)]
 struct SpanLayerFilter(Filter);
 
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
 impl SpanLayerFilter {
     fn wants_event(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= Level::WARN && !self.0.silences(metadata.target())
     }
 }
 
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
 impl<S> layer::Filter<S> for SpanLayerFilter {
     fn enabled(&self, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
         if metadata.is_span() {

@@ -90,6 +90,7 @@ use std::borrow::Cow;
 
 pub use trisignal_instrumentation::{context, correlation, grpc, http, messaging, propagation};
 
+pub use self::bridge::SpanExt;
 pub use self::bridge::suppress::Suppression;
 pub use self::builder::{Builder, Limits};
 pub use self::config::{

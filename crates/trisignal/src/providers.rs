@@ -2,12 +2,27 @@
 
 use std::sync::Arc;
 
+use opentelemetry::logs::LoggerProvider as _;
+use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};
 
+use tracing::{Level, Subscriber};
+use tracing_subscriber::Layer;
+#[cfg(not(feature = "tracing-opentelemetry"))]
+use tracing_subscriber::layer::Identity;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::bridge::events::otlp::LogExport;
+use crate::bridge::ids::Ids;
+use crate::bridge::layer::ContextOf;
+#[cfg(feature = "tracing-opentelemetry")]
+use crate::bridge::other;
+use crate::bridge::spans::SpanExport;
 use crate::config::Config;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::guard::{Guard, GuardedLogProcessor, GuardedSpanProcessor, OnPanic};
 use crate::metrics::guard::GuardedMeterProvider;
 use crate::metrics::prometheus::Bound;
@@ -20,6 +35,9 @@ use crate::pipeline::signal::Signal;
 use crate::pipeline::{Collect, Shared};
 use crate::sampling::{self, Chosen};
 
+/// The scope of what is recorded with `tracing`.
+const TRACER: &str = "trisignal";
+
 /// The SDK's part, as far as signals are exported.
 #[derive(Default)]
 pub(crate) struct Providers {
@@ -28,12 +46,13 @@ pub(crate) struct Providers {
     /// What shows metrics to Prometheus.
     pub(crate) pages: Option<Pages>,
     pub(crate) logger: Option<SdkLoggerProvider>,
-    #[allow(dead_code, reason = "for the span layer, which is about to be ours")]
     /// What the tracer asks; `None` only without a pipeline.
     pub(crate) sampling: Option<Chosen>,
     /// Those of the user, once more: the providers go on after a shutdown, to have what comes late counted.
     span_processors: Vec<GuardedSpanProcessor>,
     log_processors: Vec<GuardedLogProcessor>,
+    /// Whether `tracing-opentelemetry` makes the spans.
+    other_bridge: bool,
 }
 
 /// What the user gave the SDK to call.
@@ -42,6 +61,7 @@ pub(crate) struct Hooks {
     pub(crate) sampler: Option<Arc<dyn ShouldSample>>,
     pub(crate) span_processors: Vec<Box<dyn SpanProcessor>>,
     pub(crate) log_processors: Vec<Box<dyn LogProcessor>>,
+    pub(crate) other_bridge: bool,
 }
 
 impl Providers {
@@ -63,6 +83,7 @@ impl Providers {
             sampler,
             span_processors,
             log_processors,
+            other_bridge,
         } = hooks;
         let sampling = sampling::configured(&config.sampler, sampler, &guard);
         let guarded = |inner| GuardedSpanProcessor::new(inner, &config.resource, guard.clone());
@@ -91,7 +112,74 @@ impl Providers {
             pages,
             span_processors,
             log_processors,
+            other_bridge,
         })
+    }
+
+    /// Where spans of `tracing` go; `None` when they are not exported, or not by our bridge.
+    pub(crate) fn span_export(&self, config: &Config, shared: &Shared) -> Option<SpanExport> {
+        let provider = self.tracer.as_ref().filter(|_| !self.other_bridge)?;
+        let processors_want_them = !self.span_processors.is_empty();
+        Some(SpanExport {
+            chunks: Arc::clone(&shared.queues.chunks),
+            ledger: Arc::clone(&shared.ledger),
+            sampling: self.sampling.clone()?,
+            limits: config.limits,
+            redactor: config.redaction.clone(),
+            baggage: config.baggage_attributes.clone(),
+            events: Some(Level::WARN),
+            tracer: processors_want_them.then(|| provider.tracer(TRACER)),
+        })
+    }
+
+    /// Where log records of `tracing` and of the `log` crate go.
+    pub(crate) fn log_export(&self, config: &Config, shared: &Shared) -> Option<LogExport> {
+        let provider = self.logger.as_ref()?;
+        Some(if self.log_processors.is_empty() {
+            LogExport::Encoded {
+                chunks: Arc::clone(&shared.queues.chunks),
+                limits: config.limits.logs,
+            }
+        } else {
+            LogExport::Sdk(provider.logger(TRACER))
+        })
+    }
+
+    /// How the other bridge says which context a span has, where it makes the spans.
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub(crate) fn other_bridge(&self) -> Option<ContextOf> {
+        self.other_bridge.then_some(other::context_of)
+    }
+
+    /// The layer of the other bridge, where it makes the spans.
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub(crate) fn other_layer<S>(
+        &self,
+        filter: impl FnOnce() -> Filter,
+    ) -> Option<impl Layer<S> + Send + Sync + 'static>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        let provider = self.tracer.as_ref().filter(|_| self.other_bridge)?;
+        Some(other::span_layer(provider.tracer(TRACER), filter()))
+    }
+
+    /// There is no other bridge.
+    #[cfg(not(feature = "tracing-opentelemetry"))]
+    pub(crate) fn other_bridge(&self) -> Option<ContextOf> {
+        None
+    }
+
+    /// There is no other bridge.
+    #[cfg(not(feature = "tracing-opentelemetry"))]
+    pub(crate) fn other_layer<S>(
+        &self,
+        _: impl FnOnce() -> Filter,
+    ) -> Option<impl Layer<S> + Send + Sync + 'static>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        None::<Identity>
     }
 
     /// Has the SDK hand over what it still has: metrics, and what processors of the user keep back.
@@ -154,6 +242,7 @@ fn tracer_provider(
             inner: sampling,
             shared: Arc::clone(shared),
         })
+        .with_id_generator(Ids)
         .with_span_processor(CorrelationProcessor);
     if !config.baggage_attributes.is_empty() {
         builder = builder.with_span_processor(BaggageProcessor {

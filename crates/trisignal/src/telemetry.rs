@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use opentelemetry::InstrumentationScope;
-use opentelemetry::logs::LoggerProvider as _;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
-use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::sync::{oneshot, watch};
@@ -17,8 +15,7 @@ use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::bridge::logs::{EventOptions, event_layer, lost_events};
-use crate::bridge::spans::span_layer;
+use crate::bridge::layer::{BridgeOptions, layer as bridge_layer, lost_events};
 use crate::bridge::suppress::Suppressor;
 use crate::config::{self, Config, Environment, Settings, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
@@ -233,25 +230,25 @@ impl Telemetry {
             writer: console_writer.clone(),
             no_color: !config.console.color,
         };
-        let tracer = providers
-            .tracer
-            .as_ref()
-            .map(|provider| provider.tracer("trisignal"));
-        let logger = providers.logger.as_ref();
-        let logger = logger.map(|provider| (provider.logger("trisignal"), control.logs()));
-        let span_filter = tracer.is_some().then(|| control.traces());
-        let options = EventOptions {
+        let shared = self.inner.pipeline.as_ref().map(Pipeline::shared);
+        let logs = shared.and_then(|shared| providers.log_export(config, shared));
+        let span_filter = providers.tracer.is_some();
+        let options = BridgeOptions {
             console: Some(console),
-            logger,
-            span_filter,
+            logs: logs.map(|logs| (logs, control.logs())),
+            spans: shared.and_then(|shared| providers.span_export(config, shared)),
+            span_filter: span_filter.then(|| control.traces()),
             baggage: config.baggage_attributes.clone(),
             trace_based: config.logs_trace_based,
             redactor: config.redaction.clone(),
             suppressor: self.inner.suppressor.clone(),
+            other: providers.other_bridge(),
         };
-        let spans = tracer.map(|tracer| span_layer(tracer, control.traces()));
-        // Spans first: the layer of events looks for the context that the span layer makes.
-        Layer::and_then(spans, event_layer(options))
+        // Spans first: our layer looks for the context that the other bridge makes.
+        Layer::and_then(
+            providers.other_layer(|| control.traces()),
+            bridge_layer(options),
+        )
     }
 
     /// Makes a built pipeline the one of the process, without a `tracing` subscriber: the OpenTelemetry providers

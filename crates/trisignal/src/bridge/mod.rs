@@ -1,6 +1,28 @@
 //! From `tracing` to OpenTelemetry: spans, and events with the fields of their spans.
+//!
+//! One layer for both. A span has one record while it is open ([`open`]); its fields are encoded when they come, and
+//! used for its export, for the log records inside of it, and for the console. When it ends it is written as OTLP
+//! into a buffer of its thread.
+//!
+//! What means something else than in `tracing-opentelemetry` is in `docs/spans.md`.
 
+pub(crate) mod callsite;
+pub(crate) mod current;
+pub(crate) mod cut;
+mod directives;
 pub(crate) mod events;
-pub(crate) mod logs;
+mod ext;
+mod handle;
+mod happened;
+pub(crate) mod ids;
+pub(crate) mod layer;
+mod local;
+pub(crate) mod open;
+#[cfg(feature = "tracing-opentelemetry")]
+pub(crate) mod other;
 pub(crate) mod spans;
+mod start;
 pub(crate) mod suppress;
+mod table;
+
+pub use self::ext::SpanExt;

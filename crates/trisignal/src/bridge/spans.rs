@@ -1,30 +1,304 @@
-//! The span side of the bridge: `tracing` spans become OpenTelemetry spans.
-//!
-//! It is `tracing-opentelemetry`, and no type of it leaves this file, so that a faster bridge can take its place.
-//! Context activation is on: inside of an entered span, `opentelemetry::Context::current()` is the span's.
+//! The way of spans out of the bridge: what is the same for all of them, and how an ended one becomes bytes.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use opentelemetry::trace::TraceState;
+use opentelemetry::{Array, KeyValue, StringValue, Value as OtelValue};
 use opentelemetry_sdk::trace::SdkTracer;
-use tracing::Subscriber;
-use tracing_subscriber::Layer;
-use tracing_subscriber::registry::LookupSpan;
+use tracing::Level;
+use trisignal_instrumentation::correlation::{BAGGAGE_KEY, CorrelationId};
 
-use crate::filter::{Filter, span_layer_filter};
+use super::callsite::{self, Callsite};
+use super::cut::{MAX_TEXT, cut};
+use super::events::fields::{Fields, Value};
+use super::open::{Start, State};
+use crate::limits::{ItemLimits, Limits, truncated};
+use crate::otlp::request::ITEMS;
+use crate::otlp::span::{self, Dropped, Head};
+use crate::otlp::value::{self, Encoded};
+use crate::otlp::wire::{self, Message};
+use crate::pipeline::chunks::{Chunked, Chunks, ScopeName};
+use crate::pipeline::ledger::Ledger;
+use crate::redact::{REDACTED, Redactor};
+use crate::sampling::Chosen;
 
-/// The layer that records spans with `tracer`, inside its filter.
-pub(crate) fn span_layer<S>(
-    tracer: SdkTracer,
-    filter: Filter,
-) -> impl Layer<S> + Send + Sync + 'static
-where
-    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
-{
-    tracing_opentelemetry::layer()
-        .with_tracer(tracer)
-        .with_context_activation(true)
-        // An error that is an event of the span already need not be turned into an exception event as well.
-        .with_error_records_to_exceptions(false)
-        // Busy and idle times, and thread numbers, cost more than they tell.
-        .with_tracked_inactivity(false)
-        .with_threads(false)
-        .with_filter(span_layer_filter(filter.exporting()))
+/// The scope of all spans that come from `tracing`.
+const SCOPE: &str = "trisignal";
+
+/// Attributes that are made here. A field of such a name is kept as `fields.<name>`.
+pub(crate) const RESERVED: [&str; 4] = [
+    "code.file.path",
+    "code.line.number",
+    "code.module.name",
+    BAGGAGE_KEY,
+];
+
+/// Where spans go, and how.
+#[derive(Debug)]
+pub(crate) struct SpanExport {
+    pub(crate) chunks: Arc<Chunks>,
+    /// Counts the spans that begin and end.
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) sampling: Chosen,
+    pub(crate) limits: Limits,
+    pub(crate) redactor: Redactor,
+    /// Keys of the baggage members that spans show.
+    pub(crate) baggage: Vec<&'static str>,
+    /// The most verbose events of `tracing` that are events of their span as well.
+    pub(crate) events: Option<Level>,
+    /// Makes the spans where processors of the user want to see them.
+    pub(crate) tracer: Option<SdkTracer>,
+}
+
+impl SpanExport {
+    /// Writes a span that ended at `end`.
+    pub(crate) fn write(&self, start: &Start, state: &State, end: u64) {
+        let constants = start.metadata.map(Callsite::of);
+        let context = &start.span;
+        let trace_state = match context.trace_state() {
+            state if *state == TraceState::NONE => String::new(),
+            state => state.header(),
+        };
+        let head = Head {
+            trace_id: context.trace_id(),
+            span_id: context.span_id(),
+            parent_span_id: start.parent_span_id,
+            trace_state: &trace_state,
+            flags: span::flags(context.trace_flags().to_u8(), start.parent_is_remote),
+            name: &state.name,
+            kind: state.kind,
+            start: start.time,
+            end,
+            dropped: Dropped {
+                attributes: 0,
+                events: state.events.dropped(),
+                links: state.links.dropped(),
+            },
+        };
+        let mut room = Room::new(self.limits.spans);
+        room.dropped = state.fields.dropped() + state.extra.dropped();
+        self.chunks
+            .append(Chunked::Traces, ScopeName::Static(SCOPE), |out| {
+                let message = Message::begin_large(out, ITEMS);
+                head.write(out);
+                let mut digits = [0; 32];
+                let correlation = correlation_text(start, state, &mut digits);
+                room.text(out, span::ATTRIBUTES, BAGGAGE_KEY, correlation);
+                for fields in [&state.fields, &state.extra] {
+                    room.fields(out, span::ATTRIBUTES, fields, correlation);
+                }
+                if let Some(constants) = constants {
+                    room.constants(out, span::ATTRIBUTES, &constants.span);
+                }
+                span::dropped_attributes(out, room.dropped);
+                state.events.write(out);
+                out.extend_from_slice(state.links.bytes());
+                span::status(out, state.status, &state.description);
+                message.end(out);
+            });
+    }
+
+    /// Appends an attribute of an event, with its texts as long as they may be.
+    pub(crate) fn write_attribute(&self, out: &mut Vec<u8>, number: u32, attribute: &Encoded<'_>) {
+        write_encoded(
+            out,
+            number,
+            attribute,
+            self.limits.spans.attribute_value_length,
+        );
+    }
+
+    /// The same for one of OpenTelemetry's API.
+    pub(crate) fn write_otel(&self, out: &mut Vec<u8>, number: u32, attribute: &KeyValue) {
+        write_otel(
+            out,
+            number,
+            attribute,
+            self.limits.spans.attribute_value_length,
+        );
+    }
+
+    /// `attribute` without what is secret in it, and not longer than anything may be.
+    pub(crate) fn redacted<'a>(&self, attribute: &'a KeyValue) -> Cow<'a, KeyValue> {
+        let key = attribute.key.as_str();
+        let hidden = |text: &str| match self.redactor.value(key, text) {
+            Cow::Borrowed(shown) if shown == text && text.len() <= MAX_TEXT => None,
+            shown => Some(StringValue::from(cut(&shown, MAX_TEXT).into_owned())),
+        };
+        let value = match &attribute.value {
+            OtelValue::String(text) => hidden(text.as_str()).map(OtelValue::String),
+            OtelValue::Array(Array::String(texts)) => {
+                let any = texts.iter().any(|text| hidden(text.as_str()).is_some());
+                let shown =
+                    |text: &StringValue| hidden(text.as_str()).unwrap_or_else(|| text.clone());
+                any.then(|| OtelValue::Array(Array::String(texts.iter().map(shown).collect())))
+            }
+            OtelValue::Bool(_) => None,
+            _ => self.redactor.hides(key).then(|| OtelValue::from(REDACTED)),
+        };
+        match value {
+            Some(value) => Cow::Owned(KeyValue::new(attribute.key.clone(), value)),
+            None => Cow::Borrowed(attribute),
+        }
+    }
+
+    pub(crate) fn redacted_all<'a>(&self, attributes: &'a [KeyValue]) -> Cow<'a, [KeyValue]> {
+        if attributes
+            .iter()
+            .all(|attribute| matches!(self.redacted(attribute), Cow::Borrowed(_)))
+        {
+            return Cow::Borrowed(attributes);
+        }
+        let shown = attributes
+            .iter()
+            .map(|attribute| self.redacted(attribute).into_owned());
+        Cow::Owned(shown.collect())
+    }
+}
+
+/// The correlation ID, which is the trace ID where the baggage says nothing else.
+fn correlation_text<'a>(start: &Start, state: &'a State, digits: &'a mut [u8; 32]) -> &'a str {
+    match &state.correlation {
+        Some(id) => id.as_str(),
+        None => hex(start.span.trace_id().to_bytes(), digits),
+    }
+}
+
+fn hex(bytes: [u8; 16], digits: &mut [u8; 32]) -> &str {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 0x0f)];
+    }
+    // Digits only.
+    std::str::from_utf8(digits).unwrap_or_default()
+}
+
+/// How many attributes an item still takes, and how long their texts may be.
+pub(crate) struct Room {
+    left: u32,
+    value_length: Option<usize>,
+    /// Those that found no room.
+    pub(crate) dropped: u32,
+}
+
+impl Room {
+    pub(crate) fn new(limits: ItemLimits) -> Self {
+        Self {
+            left: limits.attribute_count,
+            value_length: limits.attribute_value_length,
+            dropped: 0,
+        }
+    }
+
+    fn take(&mut self) -> bool {
+        let is_left = self.left > 0;
+        if is_left {
+            self.left -= 1;
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        is_left
+    }
+
+    /// Appends one text.
+    pub(crate) fn text(&mut self, out: &mut Vec<u8>, number: u32, key: &str, text: &str) {
+        if self.take() {
+            let text = truncated(text, self.value_length);
+            value::attribute(out, number, key, Value::Text(text));
+        }
+    }
+
+    /// Appends `fields`. Those whose names are taken are renamed, but for the correlation ID, which is there already.
+    pub(crate) fn fields(
+        &mut self,
+        out: &mut Vec<u8>,
+        number: u32,
+        fields: &Fields,
+        correlation: &str,
+    ) {
+        let is_plain = !fields.has_reserved() && self.takes_whole(fields.count());
+        if is_plain && fields.number() == number {
+            out.extend_from_slice(fields.bytes());
+            self.left -= fields.count();
+            return;
+        }
+        for field in fields.encoded() {
+            if !RESERVED.contains(&field.key) {
+                self.encoded(out, number, &field);
+                continue;
+            }
+            let value = field.value();
+            if field.key == BAGGAGE_KEY && value == Some(Value::Text(correlation)) {
+                continue;
+            }
+            if self.take()
+                && let Some(value) = value
+            {
+                let value = shortened(value, self.value_length);
+                value::attribute(out, number, &format!("fields.{}", field.key), value);
+            }
+        }
+    }
+
+    /// Appends constant attributes, which are encoded for `number`.
+    pub(crate) fn constants(
+        &mut self,
+        out: &mut Vec<u8>,
+        number: u32,
+        constants: &callsite::Attributes,
+    ) {
+        if self.takes_whole(constants.count) {
+            out.extend_from_slice(&constants.bytes);
+            self.left -= constants.count;
+            return;
+        }
+        for attribute in value::attributes(&constants.bytes) {
+            self.encoded(out, number, &attribute);
+        }
+    }
+
+    fn takes_whole(&self, count: u32) -> bool {
+        self.value_length.is_none() && count <= self.left
+    }
+
+    fn encoded(&mut self, out: &mut Vec<u8>, number: u32, attribute: &Encoded<'_>) {
+        if self.take() {
+            write_encoded(out, number, attribute, self.value_length);
+        }
+    }
+}
+
+fn write_encoded(out: &mut Vec<u8>, number: u32, attribute: &Encoded<'_>, limit: Option<usize>) {
+    match attribute.value() {
+        Some(value @ Value::Text(_)) if limit.is_some() => {
+            value::attribute(out, number, attribute.key, shortened(value, limit));
+        }
+        _ => wire::member_bytes(out, number, attribute.message),
+    }
+}
+
+fn shortened(value: Value<'_>, limit: Option<usize>) -> Value<'_> {
+    match value {
+        Value::Text(text) => Value::Text(truncated(text, limit)),
+        other => other,
+    }
+}
+
+fn write_otel(out: &mut Vec<u8>, number: u32, attribute: &KeyValue, limit: Option<usize>) {
+    match &attribute.value {
+        OtelValue::String(text) if limit.is_some() => {
+            let text = truncated(text.as_str(), limit);
+            value::attribute(out, number, attribute.key.as_str(), Value::Text(text));
+        }
+        _ => value::otel_attribute(out, number, attribute),
+    }
+}
+
+/// The correlation ID of a span below `parent`, where it is not its trace ID.
+pub(crate) fn correlation_of(parent: &opentelemetry::Context) -> Option<CorrelationId> {
+    use opentelemetry::baggage::BaggageExt as _;
+    parent.baggage().get(BAGGAGE_KEY)?;
+    CorrelationId::from_context(parent)
 }

@@ -138,7 +138,7 @@ fn push_numbers(out: &mut String, line: &Line<'_>) {
 }
 
 /// The fields that become labels.
-fn labels<'a>(line: &'a Line<'_>) -> impl Iterator<Item = (&'static str, Value<'a>)> {
+fn labels<'a>(line: &'a Line<'_>) -> impl Iterator<Item = (&'a str, Value<'a>)> {
     line.fields.iter().filter(|(name, value)| {
         let is_correlation =
             line.correlation.is_some_and(|id| *value == Value::Text(id)) && same(name, CORRELATION);

@@ -68,6 +68,7 @@ fn union(console: &str, export: &str, spans: &str) -> Union {
         console: some(console),
         export: some(export).map(Filter::exporting),
         spans: some(spans).map(Filter::exporting),
+        ..EventFilters::default()
     }))
 }
 

@@ -55,6 +55,11 @@ impl Head<'_> {
     }
 }
 
+/// Appends how many attributes were left out, where that is known only behind the head.
+pub(crate) fn dropped_attributes(out: &mut Vec<u8>, dropped: u32) {
+    wire::uint(out, DROPPED_ATTRIBUTES, u64::from(dropped));
+}
+
 /// Appends a body that is a text.
 #[inline]
 pub(crate) fn body(out: &mut Vec<u8>, text: &str) {

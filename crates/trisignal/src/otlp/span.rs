@@ -117,6 +117,11 @@ pub(crate) enum StatusCode {
     Error = 2,
 }
 
+/// Appends how many attributes were left out, where that is known only behind the head.
+pub(crate) fn dropped_attributes(out: &mut Vec<u8>, dropped: u32) {
+    wire::uint(out, DROPPED_ATTRIBUTES, u64::from(dropped));
+}
+
 /// Appends the status; nothing where it is not set.
 pub(crate) fn status(out: &mut Vec<u8>, code: StatusCode, description: &str) {
     if code == StatusCode::Unset {

@@ -9,7 +9,7 @@
 //! most a quarter of its signal's bytes, and at most one batch. An item counts as produced from the moment when
 //! it is in its buffer.
 
-pub(super) mod frame;
+pub(crate) mod frame;
 mod local;
 mod ready;
 
@@ -23,6 +23,7 @@ use super::ledger::{DropReason, Ledger, Tally};
 use super::signal::Signal;
 use super::worker::Bell;
 use crate::config::BatchConfig;
+use crate::otlp::wire;
 
 /// The largest item: what is over it would not fit in a request with its resource and scope.
 const MAX_ITEM_BYTES: usize = MAX_REQUEST_BYTES - 64 * 1024;
@@ -115,6 +116,41 @@ impl Chunk {
             start = run.end;
             (&run.scope, part)
         })
+    }
+
+    /// Takes the first `items` out of it, for a batch that has room for no more.
+    fn split_front(&mut self, items: usize) -> Self {
+        let mut rest = &self.bytes[..];
+        for _ in 0..items {
+            let Some((_, _, behind)) = wire::read_field(rest) else {
+                break;
+            };
+            rest = behind;
+        }
+        let end = self.bytes.len() - rest.len();
+        let behind = self.bytes.split_off(end);
+        let mut front = Self {
+            bytes: std::mem::replace(&mut self.bytes, behind),
+            runs: Vec::new(),
+            items,
+            since: self.since,
+        };
+        // The run in which it is cut is in both.
+        for run in &self.runs {
+            front.runs.push(Run {
+                end: run.end.min(end),
+                ..run.clone()
+            });
+            if run.end >= end {
+                break;
+            }
+        }
+        self.runs.retain_mut(|run| {
+            run.end = run.end.saturating_sub(end);
+            run.end > 0
+        });
+        self.items -= items;
+        front
     }
 
     fn end_item(&mut self, scope: ScopeName<'_>) {

@@ -5,7 +5,6 @@
 
 pub(crate) mod batch;
 mod bisect;
-#[allow(dead_code, reason = "the bridges that append come next")]
 pub(crate) mod chunks;
 mod drain;
 pub(crate) mod encode;

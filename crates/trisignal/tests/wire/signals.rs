@@ -5,7 +5,8 @@ use trisignal::{Compression, Limits, Protocol};
 use trisignal_receiver::{Signal, SpanKind};
 
 use super::common::{
-    PATIENCE, PROTOCOLS, assert_balanced, builder, receiver, record, spans, telemetry,
+    PATIENCE, PROTOCOLS, assert_all_delivered, assert_balanced, builder, receiver, record, spans,
+    telemetry,
 };
 
 #[test]
@@ -113,7 +114,7 @@ fn what_comes_after_the_shutdown_is_dropped_and_counted() {
 }
 
 #[test]
-fn no_request_is_larger_than_a_mebibyte_and_what_can_not_fit_is_counted() {
+fn no_request_is_larger_than_a_mebibyte_and_what_is_too_long_is_cut() {
     let receiver = receiver();
     let telemetry = builder(&receiver, Protocol::HttpProtobuf)
         .limits(Limits {
@@ -129,12 +130,15 @@ fn no_request_is_larger_than_a_mebibyte_and_what_can_not_fit_is_counted() {
         }
     });
     let report = telemetry.shutdown_blocking(PATIENCE);
-    assert_balanced(&report);
-    assert_eq!(report.traces.delivered, 1_999, "{report}");
-    assert_eq!(
-        report.traces.dropped.get(trisignal::DropReason::TooLarge),
-        1
-    );
+    assert_all_delivered(&report, &receiver);
+    assert_eq!(report.traces.delivered, 2_000, "{report}");
+    let cut = receiver.spans().attr("number", 1_000).one().unwrap();
+    let text = cut
+        .attributes
+        .get("text")
+        .and_then(|text| text.as_str())
+        .unwrap();
+    assert!(text.len() <= 64 * 1024 && text.ends_with("… [cut, 2097152 bytes]"));
     assert!(
         receiver
             .requests()

@@ -10,22 +10,24 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use tracing::{
-    Event,
-    field::{Field, Visit},
-};
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
+use tracing::Event;
+use tracing::field::{Field, Visit};
 
 use super::{
     fields::{Fields, Value},
-    scratch::{Nesting, with_scratch},
+    scratch::with_text,
 };
-use crate::redact::Redactor;
+use crate::{
+    bridge::{
+        callsite::DIRECTIVES,
+        cut::{Bounded, MAX_TEXT, cut},
+    },
+    redact::{REDACTED, Redactor},
+};
 
 /// Stands for a value whose formatting panicked.
 pub(crate) const PANICKED: &str = "<panicked>";
-
-/// Fields of spans with this prefix speak to the span bridge and are no data.
-const DIRECTIVES: &str = "otel.";
 
 /// Fields with this prefix carry the metadata of a `log` record.
 const LOG_METADATA: &str = "log.";
@@ -93,57 +95,74 @@ enum Source<'a> {
     },
 }
 
-/// Writes each value it visits to [`Fields`].
+/// Writes each value it visits to [`Fields`], without what is secret and not longer than anything may be.
 pub(crate) struct Capture<'a> {
     fields: &'a mut Fields,
     source: Source<'a>,
+    redactor: &'a Redactor,
     panicked: bool,
 }
 
 impl<'a> Capture<'a> {
     /// For the fields of a span, new or recorded late.
-    pub(crate) fn span(fields: &'a mut Fields) -> Self {
+    pub(crate) fn span(fields: &'a mut Fields, redactor: &'a Redactor) -> Self {
         Capture {
             fields,
             source: Source::Span,
+            redactor,
             panicked: false,
         }
     }
 
     /// For an event; `from_log` when it stands for a record of the `log` crate.
-    pub(crate) fn event(fields: &'a mut Fields, text: &'a mut EventText, from_log: bool) -> Self {
+    pub(crate) fn event(
+        fields: &'a mut Fields,
+        text: &'a mut EventText,
+        from_log: bool,
+        redactor: &'a Redactor,
+    ) -> Self {
         Capture {
             fields,
             source: Source::Event { text, from_log },
+            redactor,
             panicked: false,
         }
     }
 
     fn plain(&mut self, field: &Field, value: Value<'_>) {
+        if self.is_message(field) {
+            return self.text(field, |out| write_plain(out, value));
+        }
+        let Some(name) = self.name_of(field) else {
+            return;
+        };
         match value {
-            Value::Text(text) => self.text(field, |out| out.write_str(text)),
-            _ if self.is_message(field) => self.text(field, |out| write_plain(out, value)),
-            _ => {
-                if let Some(name) = self.name_of(field) {
-                    self.fields.set(name, value);
-                }
-            }
+            Value::Text(text) => self.set_text(name, text),
+            Value::Bool(_) => self.fields.set(name, value),
+            _ if self.redactor.hides(name) => self.fields.set(name, Value::Text(REDACTED)),
+            _ => self.fields.set(name, value),
         }
     }
 
-    fn text(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
-        let mut whole = true;
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
         if self.is_message(field) {
             if let Source::Event { text, .. } = &mut self.source {
                 let mut message = std::mem::take(&mut text.spare[0]);
-                whole = contained(&mut message, write);
+                self.panicked |= !contained(&mut message, write);
                 text.message = Some(message);
             }
         } else if let Some(name) = self.name_of(field) {
-            self.fields
-                .set_text(name, |out| whole = contained(out, write));
+            with_text(|text| {
+                self.panicked |= !contained(text, write);
+                self.set_text(name, text);
+            });
         }
-        self.panicked |= !whole;
+    }
+
+    fn set_text(&mut self, name: &'static str, text: &str) {
+        let text = cut(text, MAX_TEXT);
+        let shown = self.redactor.value(name, &text);
+        self.fields.set(name, Value::Text(&shown));
     }
 
     fn is_message(&self, field: &Field) -> bool {
@@ -154,7 +173,7 @@ impl<'a> Capture<'a> {
     fn name_of(&self, field: &Field) -> Option<&'static str> {
         let name = field.name();
         let is_data = match &self.source {
-            Source::Span => !name.starts_with(DIRECTIVES),
+            Source::Span => !(name.starts_with("otel.") && DIRECTIVES.contains(&name)),
             Source::Event { from_log, .. } => !(*from_log && name.starts_with(LOG_METADATA)),
         };
         // `r#type = 1` is a field named `type`.
@@ -200,7 +219,7 @@ impl Visit for Capture<'_> {
     }
 }
 
-fn write_plain(out: &mut String, value: Value<'_>) -> fmt::Result {
+fn write_plain(out: &mut impl fmt::Write, value: Value<'_>) -> fmt::Result {
     match value {
         Value::Bool(value) => write!(out, "{value}"),
         Value::I64(value) => write!(out, "{value}"),
@@ -211,15 +230,14 @@ fn write_plain(out: &mut String, value: Value<'_>) -> fmt::Result {
 }
 
 /// The error and its sources, as in `payment failed: connection refused`.
-fn write_chain(out: &mut String, error: &(dyn Error + 'static)) -> fmt::Result {
-    let start = out.len();
+fn write_chain(out: &mut Bounded<'_>, error: &(dyn Error + 'static)) -> fmt::Result {
     write!(out, "{error}")?;
     let mut source = error.source();
     for _ in 0..SOURCES_FOLLOWED {
         let Some(error) = source else { break };
         let text = error.to_string();
         // Many errors already print their source; once is enough.
-        if !out[start..].ends_with(&text) {
+        if !out.text().ends_with(&text) {
             write!(out, ": {text}")?;
         }
         source = error.source();
@@ -229,10 +247,15 @@ fn write_chain(out: &mut String, error: &(dyn Error + 'static)) -> fmt::Result {
 
 /// Appends what `write` writes, or [`PANICKED`]. An error of a `Display` leaves what it wrote before. False after a
 /// panic.
-fn contained(out: &mut String, write: impl FnOnce(&mut String) -> fmt::Result) -> bool {
+fn contained(out: &mut String, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) -> bool {
     let start = out.len();
     // `out` is only ever appended to, so it is whole whenever the panic comes.
-    let whole = catch_unwind(AssertUnwindSafe(|| write(out))).is_ok();
+    let whole = catch_unwind(AssertUnwindSafe(|| {
+        let mut bounded = Bounded::new(out);
+        let _ = write(&mut bounded);
+        bounded.finish();
+    }))
+    .is_ok();
     if !whole {
         out.truncate(start);
         out.push_str(PANICKED);
@@ -242,13 +265,17 @@ fn contained(out: &mut String, write: impl FnOnce(&mut String) -> fmt::Result) -
 
 /// Whether the values of `event` can be formatted by code that has no guard of its own: none panics, and none logs,
 /// for what logs while it is formatted may log itself.
+#[cfg(any(test, feature = "tracing-opentelemetry"))]
 pub(crate) fn formats_well(event: &Event<'_>) -> bool {
+    use super::scratch::{Nesting, with_scratch};
+
     let Some(_nesting) = Nesting::enter() else {
         return false;
     };
     let entered = Nesting::entered();
     let whole = with_scratch(|scratch| {
-        let mut capture = Capture::event(&mut scratch.fields, &mut scratch.text, false);
+        let off = Redactor::default();
+        let mut capture = Capture::event(&mut scratch.fields, &mut scratch.text, false, &off);
         event.record(&mut capture);
         !capture.panicked
     });

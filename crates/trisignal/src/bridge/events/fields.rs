@@ -1,170 +1,207 @@
-//! Named, typed values in one arena: the fields of a span, or of an event together with those of its spans.
+//! Named values as encoded attributes: the fields of a span, or of an event together with those of its spans.
+//!
+//! They are captured once. A span is exported, and a log record inherits, by copying bytes; the console reads them
+//! back where a line is really written.
 
-use std::ops::Range;
+use crate::bridge::spans::RESERVED;
+use crate::otlp::value::{self, Encoded};
+use crate::otlp::{log, span, wire};
 
-use crate::redact::{REDACTED, Redactor};
+pub(crate) use crate::otlp::value::Value;
 
-/// Replaced texts may take this much of the arena before it is rebuilt.
-const GARBAGE_ALLOWED: usize = 1024;
+/// What fields may take together, whatever their number; those that don't fit are dropped and counted.
+const MAX_BYTES: usize = 256 * 1024;
 
-/// The value of a field, as it is shown and exported.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Value<'a> {
-    Bool(bool),
-    I64(i64),
-    U64(u64),
-    F64(f64),
-    Text(&'a str),
-}
-
-/// The same, with a text as its place in the arena.
-#[derive(Clone, Debug)]
-enum Stored {
-    Bool(bool),
-    I64(i64),
-    U64(u64),
-    F64(f64),
-    Text(Range<usize>),
-}
+/// The number of fields that are always kept, where the limits of what is exported allow fewer or more.
+const MAX_COUNT: u32 = 1024;
 
 /// Fields in the order in which they came; each name at most once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fields {
-    text: String,
-    entries: Vec<(&'static str, Stored)>,
-    /// Bytes of `text` that no entry uses any more.
-    garbage: usize,
+    /// Attributes, each as `field` of its message.
+    bytes: Vec<u8>,
+    field: u32,
+    count: u32,
+    dropped: u32,
+    /// Whether one may have a name that is taken on export.
+    has_reserved: bool,
+}
+
+/// Those of a log record.
+impl Default for Fields {
+    fn default() -> Self {
+        Self::of(log::ATTRIBUTES)
+    }
 }
 
 impl Fields {
+    /// Those of a span.
+    pub(crate) fn of_span() -> Self {
+        Self::of(span::ATTRIBUTES)
+    }
+
+    fn of(field: u32) -> Self {
+        Self {
+            bytes: Vec::new(),
+            field,
+            count: 0,
+            dropped: 0,
+            has_reserved: false,
+        }
+    }
+
+    /// The number of the field that each of them is encoded as.
+    pub(crate) fn number(&self) -> u32 {
+        self.field
+    }
+
+    pub(crate) fn has_reserved(&self) -> bool {
+        self.has_reserved
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.bytes.is_empty()
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// How many found no place.
+    pub(crate) fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// All of them, as they are exported.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Bytes held, used or not.
     pub(crate) fn capacity(&self) -> usize {
-        self.text.capacity() + self.entries.capacity() * size_of::<(&str, Stored)>()
+        self.bytes.capacity()
     }
 
     /// Forgets the fields and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.text.clear();
-        self.entries.clear();
-        self.garbage = 0;
+        self.bytes.clear();
+        self.count = 0;
+        self.dropped = 0;
+        self.has_reserved = false;
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, Value<'_>)> {
-        self.entries
-            .iter()
-            .map(|(name, stored)| (*name, self.view(stored)))
+    /// Forgets the fields, and memory beyond `bytes`.
+    pub(crate) fn reset(&mut self, bytes: usize) {
+        self.clear();
+        if self.bytes.capacity() > bytes {
+            self.bytes = Vec::new();
+        }
+    }
+
+    pub(crate) fn encoded(&self) -> impl Iterator<Item = Encoded<'_>> {
+        value::attributes(&self.bytes)
+    }
+
+    /// The plain values among them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        self.encoded()
+            .filter_map(|field| Some((field.key, field.value()?)))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.position(name)
-            .map(|index| self.view(&self.entries[index].1))
+        self.encoded().find(|field| field.key == name)?.value()
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.encoded().any(|field| field.key == name)
     }
 
     /// Sets `name`, in the place that it had before if it was there.
-    pub(crate) fn set(&mut self, name: &'static str, value: Value<'_>) {
-        let stored = match value {
-            Value::Bool(value) => Stored::Bool(value),
-            Value::I64(value) => Stored::I64(value),
-            Value::U64(value) => Stored::U64(value),
-            Value::F64(value) => Stored::F64(value),
-            Value::Text(value) => Stored::Text(self.append(|text| text.push_str(value))),
-        };
-        self.store(name, stored);
+    pub(crate) fn set(&mut self, name: &str, value: Value<'_>) {
+        let field = self.field;
+        self.put(name, |out| value::attribute(out, field, name, value));
     }
 
-    /// Sets `name` to what `write` appends to the text that it is given. It must only append.
-    pub(crate) fn set_text(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
-        let range = self.append(write);
-        self.store(name, Stored::Text(range));
+    /// Sets an attribute of OpenTelemetry's API.
+    pub(crate) fn set_otel(&mut self, attribute: &opentelemetry::KeyValue) {
+        let field = self.field;
+        self.put(attribute.key.as_str(), |out| {
+            value::otel_attribute(out, field, attribute);
+        });
     }
 
     /// Sets every field of `newer`.
     pub(crate) fn update(&mut self, newer: &Fields) {
-        for (name, value) in newer.iter() {
-            self.set(name, value);
+        for field in newer.encoded() {
+            self.put_encoded(field);
         }
     }
 
     /// Adds the fields of `outer` that are not there yet.
     pub(crate) fn inherit(&mut self, outer: &Fields) {
-        for (name, value) in outer.iter() {
-            if self.position(name).is_none() {
-                self.set(name, value);
-            }
-        }
-    }
-
-    /// Hides what is secret.
-    pub(crate) fn redact(&mut self, redactor: &Redactor) {
-        if redactor.is_off() {
+        if self.is_empty() && self.field == outer.field {
+            self.bytes.extend_from_slice(&outer.bytes);
+            self.count = outer.count;
+            self.has_reserved = outer.has_reserved;
             return;
         }
-        for index in 0..self.entries.len() {
-            let (name, stored) = &self.entries[index];
-            let hidden = match self.view(stored) {
-                Value::Text(text) => {
-                    let shown = redactor.value(name, text);
-                    (shown != text).then(|| shown.into_owned())
-                }
-                Value::Bool(_) => None,
-                _ => redactor.hides(name).then(|| REDACTED.to_owned()),
-            };
-            if let Some(hidden) = hidden {
-                self.set(name, Value::Text(&hidden));
+        for field in outer.encoded() {
+            if !self.contains(field.key) {
+                self.put_encoded(field);
             }
         }
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|(known, _)| *known == name)
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Some((start, end)) = self.place_of(name) {
+            self.bytes.drain(start..end);
+            self.count -= 1;
+        }
     }
 
-    fn append(&mut self, write: impl FnOnce(&mut String)) -> Range<usize> {
-        let start = self.text.len();
-        write(&mut self.text);
-        start..self.text.len()
+    fn put_encoded(&mut self, field: Encoded<'_>) {
+        let number = self.field;
+        self.put(field.key, |out| {
+            wire::member_bytes(out, number, field.message);
+        });
     }
 
-    fn store(&mut self, name: &'static str, stored: Stored) {
-        let Some(index) = self.position(name) else {
-            self.entries.push((name, stored));
+    fn put(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.has_reserved |= name.starts_with('c') && RESERVED.contains(&name);
+        let place = self.place_of(name);
+        let end = self.bytes.len();
+        write(&mut self.bytes);
+        let Some((start, behind)) = place else {
+            if self.bytes.len() > MAX_BYTES || self.count >= MAX_COUNT {
+                self.bytes.truncate(end);
+                self.dropped = self.dropped.saturating_add(1);
+            } else {
+                self.count += 1;
+            }
             return;
         };
-        if let Stored::Text(old) = &self.entries[index].1 {
-            self.garbage += old.len();
-        }
-        self.entries[index].1 = stored;
-        // A field of a long span may be recorded again and again; its old texts must not pile up.
-        if self.garbage > GARBAGE_ALLOWED && self.garbage > self.text.len() / 2 {
-            self.compact();
+        // The new one is moved to where the old one was.
+        let length = self.bytes.len() - end;
+        self.bytes[start..].rotate_right(length);
+        self.bytes.drain(start + length..behind + length);
+        if self.bytes.len() > MAX_BYTES {
+            self.bytes.drain(start..start + length);
+            self.count -= 1;
+            self.dropped = self.dropped.saturating_add(1);
         }
     }
 
-    fn compact(&mut self) {
-        let mut kept = String::with_capacity(self.text.len() - self.garbage);
-        for (_, stored) in &mut self.entries {
-            if let Stored::Text(range) = stored {
-                let start = kept.len();
-                kept.push_str(&self.text[range.clone()]);
-                *range = start..kept.len();
+    /// Where the field called `name` begins and ends.
+    fn place_of(&self, name: &str) -> Option<(usize, usize)> {
+        let mut start = 0;
+        for field in self.encoded() {
+            let end = start + wire::field_len(field.message.len());
+            if field.key == name {
+                return Some((start, end));
             }
+            start = end;
         }
-        self.text = kept;
-        self.garbage = 0;
-    }
-
-    fn view(&self, stored: &Stored) -> Value<'_> {
-        match stored {
-            Stored::Bool(value) => Value::Bool(*value),
-            Stored::I64(value) => Value::I64(*value),
-            Stored::U64(value) => Value::U64(*value),
-            Stored::F64(value) => Value::F64(*value),
-            Stored::Text(range) => Value::Text(&self.text[range.clone()]),
-        }
+        None
     }
 }
 
@@ -179,35 +216,69 @@ mod tests {
         let mut fields = Fields::default();
         fields.set("a", Value::Text("one"));
         fields.set("b", Value::I64(-7));
-        fields.set("a", Value::Bool(true));
-        let seen: Vec<_> = fields.iter().collect();
-        assert_eq!(seen, [("a", Value::Bool(true)), ("b", Value::I64(-7))]);
+        fields.set("c", Value::Text("last"));
+        for value in [
+            Value::Bool(true),
+            Value::Text("much longer than before"),
+            Value::I64(1),
+        ] {
+            fields.set("a", value);
+            let seen: Vec<_> = fields.iter().collect();
+            let rest = [("b", Value::I64(-7)), ("c", Value::Text("last"))];
+            assert_eq!(seen, [("a", value), rest[0], rest[1]]);
+        }
+        fields.set("c", Value::Text(""));
+        assert_eq!(fields.get("c"), Some(Value::Text("")));
+        assert_eq!((fields.count(), fields.dropped()), (3, 0));
     }
 
     #[test]
     fn what_is_there_wins_over_what_is_inherited() {
         let mut inner = Fields::default();
         inner.set("both", Value::U64(1));
-        let mut outer = Fields::default();
+        let mut outer = Fields::of_span();
         outer.set("both", Value::U64(2));
         outer.set("outer", Value::F64(0.5));
         inner.inherit(&outer);
-        assert_eq!(inner.get("both"), Some(Value::U64(1)));
+        assert_eq!(inner.get("both"), Some(Value::I64(1)));
         assert_eq!(inner.get("outer"), Some(Value::F64(0.5)));
         assert_eq!(inner.iter().count(), 2);
+        // Also those of the span are attributes of a log record now.
+        let tags: Vec<_> = [inner.bytes()[0]].into_iter().collect();
+        assert_eq!(tags, [wire::short_tag(log::ATTRIBUTES)]);
+        let mut empty = Fields::of_span();
+        empty.inherit(&outer);
+        assert_eq!(empty.bytes(), outer.bytes());
     }
 
     #[test]
-    fn a_field_recorded_many_times_keeps_a_bounded_arena() {
+    fn a_field_recorded_many_times_takes_no_more_room() {
         let mut fields = Fields::default();
         fields.set("stable", Value::Text("kept"));
         for round in 0..10_000 {
-            fields.set_text("progress", |text| {
-                text.push_str(&format!("step {round:06}"))
-            });
+            fields.set("progress", Value::Text(&format!("step {round:06}")));
         }
         assert_eq!(fields.get("stable"), Some(Value::Text("kept")));
         assert_eq!(fields.get("progress"), Some(Value::Text("step 009999")));
-        assert!(fields.capacity() < 16 * 1024, "{}", fields.capacity());
+        assert!(fields.capacity() < 1024, "{}", fields.capacity());
+    }
+
+    #[test]
+    fn there_is_no_more_than_the_bounds_allow() {
+        let mut fields = Fields::default();
+        for number in 0..5_000 {
+            fields.set(&format!("key {number}"), Value::I64(number));
+        }
+        assert_eq!(
+            (fields.count(), fields.dropped()),
+            (MAX_COUNT, 5_000 - MAX_COUNT)
+        );
+        fields.reset(0);
+        let large = "x".repeat(100 * 1024);
+        for key in ["a", "b", "c"] {
+            fields.set(key, Value::Text(&large));
+        }
+        assert_eq!((fields.count(), fields.dropped()), (2, 1));
+        assert!(fields.contains("b") && !fields.contains("c"));
     }
 }

@@ -1,9 +1,9 @@
 //! An event as an OpenTelemetry log record.
 
-use std::{borrow::Cow, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use opentelemetry::{
-    Key,
+    Context, Key, SpanId, TraceId,
     logs::{AnyValue, LogRecord as _, Logger as _, Severity},
 };
 use opentelemetry_sdk::logs::{SdkLogRecord, SdkLogger};
@@ -12,19 +12,34 @@ use tracing::{Level, Metadata};
 use trisignal_instrumentation::correlation::BAGGAGE_KEY as CORRELATION_ID;
 
 use super::{fields::Value, scratch::Scratch, trace::TraceIds};
+use crate::{
+    bridge::{
+        callsite,
+        open::nanoseconds,
+        spans::{RESERVED, Room},
+    },
+    limits::ItemLimits,
+    otlp::{
+        log::{self, Head},
+        request::ITEMS,
+        wire::Message,
+    },
+    pipeline::chunks::{Chunked, Chunks, ScopeName},
+};
 
-const CODE_FILE_PATH: &str = "code.file.path";
-const CODE_LINE_NUMBER: &str = "code.line.number";
-const CODE_MODULE_NAME: &str = "code.module.name";
 const EXCEPTION_MESSAGE: &str = "exception.message";
 
-/// Attributes that are made here. A field of such a name is kept as `fields.<name>`.
-const RESERVED: &[&str] = &[
-    CODE_FILE_PATH,
-    CODE_LINE_NUMBER,
-    CODE_MODULE_NAME,
-    CORRELATION_ID,
-];
+/// Where log records go.
+#[derive(Clone, Debug)]
+pub(crate) enum LogExport {
+    /// Encoded where the event is, into a buffer of its thread.
+    Encoded {
+        chunks: Arc<Chunks>,
+        limits: ItemLimits,
+    },
+    /// To processors of the user first, which see the SDK's records.
+    Sdk(SdkLogger),
+}
 
 /// One event, ready to be written down.
 pub(crate) struct Export<'a> {
@@ -32,16 +47,69 @@ pub(crate) struct Export<'a> {
     /// With what a `log` record says of itself, where the event stands for one.
     pub(crate) metadata: &'a Metadata<'a>,
     /// The target, without a copy where it lives long enough.
-    pub(crate) target: Cow<'static, str>,
+    pub(crate) target: ScopeName<'a>,
     pub(crate) event_name: Option<&'static str>,
+    /// The attributes of its place in the code.
+    pub(crate) constants: &'a callsite::Attributes,
     pub(crate) trace: Option<TraceIds>,
     pub(crate) correlation: Option<&'a str>,
     pub(crate) scratch: &'a Scratch,
 }
 
+impl LogExport {
+    /// Whether anybody wants an event, which no filter is asked about here.
+    pub(crate) fn wants(&self, metadata: &Metadata<'_>, event_name: Option<&str>) -> bool {
+        match self {
+            Self::Encoded { .. } => !Context::is_current_telemetry_suppressed(),
+            // The logger itself says no while telemetry is suppressed.
+            Self::Sdk(logger) => {
+                logger.event_enabled(severity(metadata.level()), metadata.target(), event_name)
+            }
+        }
+    }
+}
+
 impl Export<'_> {
-    /// Builds the record and hands it to the processors of `logger`.
-    pub(crate) fn emit(self, logger: &SdkLogger) {
+    /// Encodes the record into the buffer of this thread.
+    pub(crate) fn write(&self, chunks: &Arc<Chunks>, limits: ItemLimits) {
+        let time = nanoseconds(self.time);
+        let level = self.metadata.level();
+        let head = Head {
+            time,
+            observed: time,
+            severity: severity(level) as u8,
+            severity_text: level.as_str(),
+            event_name: self.event_name.unwrap_or_default(),
+            trace_id: self.trace.map_or(TraceId::INVALID, |trace| trace.trace_id),
+            span_id: self.trace.map_or(SpanId::INVALID, |trace| trace.span_id),
+            flags: self.trace.map_or(0, |trace| trace.flags.to_u8()),
+            dropped_attributes: 0,
+        };
+        let Scratch { fields, text, .. } = self.scratch;
+        let mut room = Room::new(limits);
+        room.dropped = fields.dropped();
+        chunks.append(Chunked::Logs, self.target, |out| {
+            let message = Message::begin_large(out, ITEMS);
+            head.write(out);
+            if let Some(message) = text.message() {
+                log::body(out, message);
+            }
+            let correlation = self.correlation.unwrap_or_default();
+            if self.correlation.is_some() {
+                room.text(out, log::ATTRIBUTES, CORRELATION_ID, correlation);
+            }
+            if let Some(exception) = self.exception() {
+                room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
+            }
+            room.fields(out, log::ATTRIBUTES, fields, correlation);
+            room.constants(out, log::ATTRIBUTES, self.constants);
+            log::dropped_attributes(out, room.dropped);
+            message.end(out);
+        });
+    }
+
+    /// Builds the SDK's record and hands it to the processors of `logger`.
+    pub(crate) fn emit(&self, logger: &SdkLogger) {
         let mut record = logger.create_log_record();
         record.set_timestamp(self.time);
         record.set_observed_timestamp(self.time);
@@ -57,8 +125,10 @@ impl Export<'_> {
             record.set_trace_context(trace.trace_id, trace.span_id, Some(trace.flags));
         }
         self.add_fields(&mut record);
-        self.add_own(&mut record);
-        record.set_target(self.target);
+        match self.target {
+            ScopeName::Static(target) => record.set_target(target),
+            ScopeName::Borrowed(target) => record.set_target(target.to_owned()),
+        }
         logger.emit(record);
     }
 
@@ -71,33 +141,26 @@ impl Export<'_> {
             let key = if RESERVED.contains(&name) {
                 Key::from(format!("fields.{name}"))
             } else {
-                Key::from_static_str(name)
+                Key::from(name.to_owned())
             };
             record.add_attribute(key, any_value(value));
         }
-    }
-
-    fn add_own(&self, record: &mut SdkLogRecord) {
-        if let Some(file) = self.metadata.file() {
-            record.add_attribute(CODE_FILE_PATH, owned(file));
-        }
-        if let Some(line) = self.metadata.line() {
-            record.add_attribute(CODE_LINE_NUMBER, i64::from(line));
-        }
-        // The target already is the scope's name, and nearly always the module.
-        if let Some(module) = self.metadata.module_path()
-            && module != self.metadata.target()
-        {
-            record.add_attribute(CODE_MODULE_NAME, owned(module));
+        for (name, value) in self.constants.iter() {
+            record.add_attribute(name.to_owned(), any_value(value));
         }
         if let Some(correlation) = self.correlation {
             record.add_attribute(CORRELATION_ID, owned(correlation));
         }
-        if let Some(message) = self.scratch.text.exception()
-            && self.scratch.fields.get(EXCEPTION_MESSAGE).is_none()
-        {
+        if let Some(message) = self.exception() {
             record.add_attribute(EXCEPTION_MESSAGE, owned(message));
         }
+    }
+
+    /// The error that the event is about, unless a field says it.
+    fn exception(&self) -> Option<&str> {
+        let Scratch { fields, text, .. } = self.scratch;
+        text.exception()
+            .filter(|_| !fields.contains(EXCEPTION_MESSAGE))
     }
 }
 

@@ -12,6 +12,7 @@ const MAX_DEPTH: u32 = 4;
 
 thread_local! {
     static SPARE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    static TEXT: Cell<Option<String>> = const { Cell::new(None) };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static ENTERED: Cell<u64> = const { Cell::new(0) };
     static IN_CONSOLE: Cell<bool> = const { Cell::new(false) };
@@ -55,6 +56,17 @@ pub(crate) fn with_scratch<R>(f: impl FnOnce(&mut Scratch) -> R) -> R {
     result
 }
 
+/// Lends the thread's buffer for one text, empty; see [`with_scratch`].
+pub(crate) fn with_text<R>(f: impl FnOnce(&mut String) -> R) -> R {
+    let mut text = TEXT.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let result = f(&mut text);
+    if text.capacity() <= KEPT {
+        text.clear();
+        let _ = TEXT.try_with(|spare| spare.set(Some(text)));
+    }
+    result
+}
+
 /// Counts one level of nesting while it lives.
 pub(crate) struct Nesting(());
 
@@ -72,6 +84,7 @@ impl Nesting {
     }
 
     /// How often this thread came here, whether it was let in or not. It tells whether some code logged.
+    #[cfg(any(test, feature = "tracing-opentelemetry"))]
     pub(crate) fn entered() -> u64 {
         ENTERED.get()
     }

@@ -1,20 +1,14 @@
 //! The OpenTelemetry context that an event belongs to: trace, span and correlation.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use opentelemetry::{
     Context, ContextGuard, SpanId, TraceFlags, TraceId,
     baggage::BaggageExt,
     trace::{SpanContext, TraceContextExt},
 };
-use tracing::{
-    Dispatch, Event, Subscriber,
-    dispatcher::{self, WeakDispatch},
-};
-use tracing_subscriber::{layer, registry::LookupSpan};
 use trisignal_instrumentation::correlation::CorrelationId;
 
 use super::fields::{Fields, Value};
+use crate::redact::Redactor;
 
 /// Where an event stands in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,39 +37,6 @@ pub(crate) enum Home {
 }
 
 impl Home {
-    /// Finds the context of `event`. No extensions of a span may be held: the bridge may have to start the span.
-    pub(crate) fn of<S>(
-        event: &Event<'_>,
-        cx: &layer::Context<'_, S>,
-        dispatch: Option<&WeakDispatch>,
-    ) -> Home
-    where
-        S: Subscriber + for<'span> LookupSpan<'span>,
-    {
-        if event.is_contextual() {
-            return Home::Current;
-        }
-        let Some(parent) = event.parent().and_then(|id| cx.span(id)) else {
-            return Home::Named(Context::new());
-        };
-        // A span that is not exported has no context; then its nearest exported ancestor is the parent.
-        let find = |dispatch: &Dispatch| {
-            parent
-                .scope()
-                .find_map(|span| tracing_opentelemetry::get_otel_context(&span.id(), dispatch))
-        };
-        // The bridge panics where it does not know a span, or where a callback once panicked under its lock.
-        let found = catch_unwind(AssertUnwindSafe(|| {
-            match dispatch.and_then(WeakDispatch::upgrade) {
-                Some(dispatch) => find(&dispatch),
-                // An `Option` or a `Vec` of layers does not pass on what it is registered with.
-                None => dispatcher::get_default(find),
-            }
-        }));
-        let context = found.ok().flatten();
-        Home::Named(context.unwrap_or_default())
-    }
-
     /// The position in the trace, and the correlation ID.
     pub(crate) fn read(&self) -> (Option<TraceIds>, Option<CorrelationId>) {
         let read = |cx: &Context| {
@@ -91,7 +52,12 @@ impl Home {
     }
 
     /// Adds the baggage members called `keys` to `fields`, as far as there are no fields of these names.
-    pub(crate) fn show_baggage(&self, keys: &[&'static str], fields: &mut Fields) {
+    pub(crate) fn show_baggage(
+        &self,
+        keys: &[&'static str],
+        fields: &mut Fields,
+        redactor: &Redactor,
+    ) {
         if keys.is_empty() {
             return;
         }
@@ -100,12 +66,13 @@ impl Home {
                 if let Some(value) = cx.baggage().get(key)
                     && fields.get(key).is_none()
                 {
-                    fields.set(key, Value::Text(value.as_str()));
+                    fields.set(key, Value::Text(&redactor.value(key, value.as_str())));
                 }
             }
         };
         match self {
-            Home::Current => Context::map_current(show),
+            // A copy, because rules of users run below, and may make another context the current one.
+            Home::Current => show(&Context::current()),
             Home::Named(cx) => show(cx),
         }
     }

@@ -83,14 +83,20 @@ impl Ready {
         }
         let (mut batch, mut items, mut bytes) = (Vec::new(), 0, 0);
         while let Some(next) = queue.chunks.front() {
-            let fits = items + next.items <= self.limits.max_batch_items
-                && bytes + next.bytes.len() <= BATCH_BYTES;
-            if !(fits || batch.is_empty()) {
+            let room = self.limits.max_batch_items - items;
+            let fits = bytes + next.bytes.len() <= BATCH_BYTES;
+            if room == 0 || !(fits || batch.is_empty()) {
                 break;
             }
-            items += next.items;
-            bytes += next.bytes.len();
-            batch.extend(queue.pop());
+            let taken = if next.items <= room {
+                queue.pop()
+            } else {
+                queue.split(room)
+            };
+            let Some(taken) = taken else { break };
+            items += taken.items;
+            bytes += taken.bytes.len();
+            batch.push(taken);
         }
         Some(batch)
     }
@@ -117,6 +123,14 @@ impl Ready {
 }
 
 impl Queue {
+    /// The first items of the oldest chunk.
+    fn split(&mut self, items: usize) -> Option<Chunk> {
+        let front = self.chunks.front_mut()?.split_front(items);
+        self.items -= front.items;
+        self.bytes -= front.bytes.len();
+        Some(front)
+    }
+
     fn pop(&mut self) -> Option<Chunk> {
         let chunk = self.chunks.pop_front()?;
         self.items -= chunk.items;

@@ -27,18 +27,28 @@ fn chunks(limits: BatchConfig) -> (Arc<Chunks>, Arc<Ledger>) {
 fn append(chunks: &Arc<Chunks>, numbers: std::ops::Range<u8>) {
     for number in numbers {
         chunks.append(Chunked::Traces, ScopeName::Static("test"), |out| {
-            out.push(number)
+            wire::member_bytes(out, 2, &[number]);
         });
     }
 }
 
-/// All items that come out, one byte each.
+/// The numbers of all items that come out.
 fn taken(chunks: &Chunks, force: bool) -> Vec<u8> {
     let batches = || std::iter::from_fn(|| chunks.take_batch(Chunked::Traces, force)).flatten();
     let mut taken: Vec<_> = batches().collect();
     chunks.collect(Chunked::Traces, force);
     taken.extend(batches());
-    taken.into_iter().flat_map(|chunk| chunk.bytes).collect()
+    taken.iter().flat_map(numbers).collect()
+}
+
+fn numbers(chunk: &Chunk) -> Vec<u8> {
+    let mut rest = &chunk.bytes[..];
+    let fields = std::iter::from_fn(|| {
+        let (_, content, behind) = wire::read_field(rest)?;
+        rest = behind;
+        Some(content[0])
+    });
+    fields.collect()
 }
 
 fn traces(ledger: &Ledger) -> SignalAccount {
@@ -135,6 +145,65 @@ fn runs_keep_the_scopes_apart() {
         .map(|(scope, part)| (scope.as_str(), part.to_vec()))
         .collect();
     assert_eq!(parts, [("a", vec![1, 2]), ("b", vec![3]), ("a", vec![4])]);
+}
+
+#[test]
+fn batches_are_filled_to_their_number_of_items() {
+    let (chunks, _) = chunks(limits(100, 4));
+    // Three threads that end leave a chunk of three items each.
+    for start in [0, 3, 6] {
+        thread::scope(|scope| {
+            scope
+                .spawn(|| append(&chunks, start..start + 3))
+                .join()
+                .unwrap();
+        });
+    }
+    let batches = std::iter::from_fn(|| chunks.take_batch(Chunked::Traces, true));
+    let batches: Vec<_> = batches
+        .map(|batch| {
+            assert!(
+                batch
+                    .iter()
+                    .all(|chunk| chunk.items == numbers(chunk).len())
+            );
+            assert!(batch.iter().all(|chunk| {
+                chunk.parts().map(|(_, part)| part.len()).sum::<usize>() == chunk.bytes.len()
+            }));
+            batch.iter().flat_map(numbers).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(batches, [vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8]]);
+}
+
+#[test]
+fn a_chunk_is_split_between_and_inside_of_its_runs() {
+    for cut in 1..4 {
+        let mut chunk = Chunk::default();
+        for (scope, number) in [("a", 0), ("a", 1), ("b", 2), ("c", 3)] {
+            wire::member_bytes(&mut chunk.bytes, 2, &[number]);
+            chunk.end_item(ScopeName::Static(scope));
+        }
+        let front = chunk.split_front(cut);
+        let seen = [&front, &chunk].map(|chunk| {
+            let parts = chunk.parts().flat_map(|(scope, part)| {
+                let items = part
+                    .chunks(3)
+                    .map(|item| (scope.as_str().to_owned(), item[2]));
+                items.collect::<Vec<_>>()
+            });
+            let parts: Vec<_> = parts.collect();
+            assert_eq!(parts.len(), chunk.items);
+            parts
+        });
+        let all: Vec<_> = seen.concat();
+        let expected = [("a", 0), ("a", 1), ("b", 2), ("c", 3)];
+        assert_eq!(
+            all,
+            expected.map(|(scope, number)| (scope.to_owned(), number))
+        );
+        assert_eq!(seen[0].len(), cut);
+    }
 }
 
 #[test]

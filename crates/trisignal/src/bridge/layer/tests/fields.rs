@@ -52,7 +52,12 @@ fn every_kind_of_value_keeps_its_type() {
         ("yes", json!(true), Some(AnyValue::Boolean(true))),
         ("small", json!(-3), int(-3)),
         ("count", json!(7), int(7)),
-        ("large", json!(u64::MAX), text("18446744073709551615")),
+        // Beyond the signed numbers a field is the same text in both.
+        (
+            "large",
+            json!("18446744073709551615"),
+            text("18446744073709551615"),
+        ),
         (
             "huge",
             json!(i128::MAX.to_string()),
@@ -83,11 +88,11 @@ fn a_record_says_what_when_and_where() {
     let rig = Rig::new(ALL);
     let before = SystemTime::now();
     rig.run(|| {
-        tracing::event!(tracing::Level::TRACE, "t");
-        tracing::event!(tracing::Level::DEBUG, "d");
-        tracing::event!(tracing::Level::INFO, "i");
-        tracing::event!(tracing::Level::WARN, "w");
-        tracing::event!(target: "elsewhere", tracing::Level::ERROR, "e");
+        tracing::event!(Level::TRACE, "t");
+        tracing::event!(Level::DEBUG, "d");
+        tracing::event!(Level::INFO, "i");
+        tracing::event!(Level::WARN, "w");
+        tracing::event!(target: "elsewhere", Level::ERROR, "e");
     });
     let after = SystemTime::now();
     let levels = [
@@ -291,8 +296,8 @@ fn errors_come_with_their_sources_and_as_exceptions() {
 fn only_a_name_that_was_given_is_an_event_name() {
     let rig = Rig::new(ALL);
     rig.run(|| {
-        tracing::event!(name: "order.placed", tracing::Level::INFO, "named");
-        tracing::event!(name: "event horizon", tracing::Level::INFO, "named");
+        tracing::event!(name: "order.placed", Level::INFO, "named");
+        tracing::event!(name: "event horizon", Level::INFO, "named");
         info!("not named");
     });
     let names: Vec<_> = rig.records().iter().map(SdkLogRecord::event_name).collect();

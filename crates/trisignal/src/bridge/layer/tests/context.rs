@@ -14,21 +14,25 @@ use super::*;
 fn place(line: &Json, record: &SdkLogRecord) -> Option<(TraceId, SpanId)> {
     let shown = line["trace_id"].as_str().map(|trace| {
         let span = line["span_id"].as_str().unwrap();
-        assert_eq!(line["trace_flags"], "01");
+        assert_eq!(
+            line["trace_flags"].as_str().unwrap().as_bytes()[1] & 1,
+            1,
+            "sampled"
+        );
         (
             TraceId::from_hex(trace).unwrap(),
             SpanId::from_hex(span).unwrap(),
         )
     });
     let exported = record.trace_context().map(|trace| {
-        assert_eq!(trace.trace_flags, Some(TraceFlags::SAMPLED));
+        assert!(trace.trace_flags.is_some_and(|flags| flags.is_sampled()));
         (trace.trace_id, trace.span_id)
     });
     assert_eq!(shown, exported);
     exported
 }
 
-fn place_of(span: &SpanData) -> Option<(TraceId, SpanId)> {
+fn place_of(span: &SpanSeen) -> Option<(TraceId, SpanId)> {
     Some((span.span_context.trace_id(), span.span_context.span_id()))
 }
 

@@ -127,22 +127,17 @@ fn the_pipelines_own_stack_is_shown_but_never_exported() {
 #[test]
 fn without_a_destination_nothing_is_followed() {
     let hint = |console: Option<ConsoleFormat>| {
-        let layer = event_layer::<Registry>(EventOptions {
-            trace_based: false,
+        let layer = layer::<Registry>(BridgeOptions {
             console: console.map(|format| ConsoleOptions {
                 format,
                 service: String::new(),
-                resource: opentelemetry_sdk::Resource::builder_empty().build(),
+                resource: Resource::builder_empty().build(),
                 filter: Filter::parse("debug").unwrap(),
                 writer: ConsoleWriter::stdout(),
                 no_color: false,
             }),
-            logger: None,
             span_filter: Some(Filter::parse("trace").unwrap()),
-            baggage: Vec::new(),
-
-            redactor: Redactor::default(),
-            suppressor: None,
+            ..BridgeOptions::default()
         });
         layer.max_level_hint()
     };

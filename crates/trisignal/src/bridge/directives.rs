@@ -1,0 +1,100 @@
+//! The fields that speak to the bridge: `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_message`.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use opentelemetry::trace::{SpanKind, Status};
+use tracing::field::{Field, Visit};
+
+use super::cut::Bounded;
+use super::open::Open;
+
+/// What they said.
+#[derive(Debug, Default)]
+pub(crate) struct Directives {
+    pub(crate) name: Option<String>,
+    pub(crate) kind: Option<SpanKind>,
+    is_ok: bool,
+    is_error: bool,
+    description: Option<String>,
+}
+
+impl Directives {
+    /// The status, if something was said about it. A description is one of an error.
+    pub(crate) fn status(&self) -> Option<Status> {
+        match &self.description {
+            Some(description) if !self.is_ok => Some(Status::error(description.clone())),
+            _ if self.is_ok => Some(Status::Ok),
+            _ => self.is_error.then(|| Status::error("")),
+        }
+    }
+
+    /// Does what they say to a span that is open.
+    pub(crate) fn apply(self, open: &Open) {
+        if let Some(status) = self.status() {
+            open.set_status(&status);
+        }
+        if let Some(kind) = &self.kind {
+            open.change(|state, _| state.kind = crate::otlp::span::kind_number(kind));
+        }
+        if let Some(name) = self.name {
+            open.update_name(Cow::Owned(name));
+        }
+    }
+
+    fn take(&mut self, directive: &str, text: String) {
+        match directive {
+            "name" => self.name = Some(text),
+            "kind" => self.kind = kind(&text),
+            "status_code" => {
+                self.is_ok = text.eq_ignore_ascii_case("ok");
+                self.is_error = text.eq_ignore_ascii_case("error");
+            }
+            "status_message" | "status_description" => self.description = Some(text),
+            _ => {}
+        }
+    }
+}
+
+fn kind(text: &str) -> Option<SpanKind> {
+    let kinds = [
+        ("server", SpanKind::Server),
+        ("client", SpanKind::Client),
+        ("producer", SpanKind::Producer),
+        ("consumer", SpanKind::Consumer),
+        ("internal", SpanKind::Internal),
+    ];
+    let mut kinds = kinds.into_iter();
+    let (_, kind) = kinds.find(|(name, _)| text.eq_ignore_ascii_case(name))?;
+    Some(kind)
+}
+
+impl Visit for Directives {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if let Some(directive) = field.name().strip_prefix("otel.") {
+            self.take(directive, value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if let Some(directive) = field.name().strip_prefix("otel.") {
+            let mut text = String::new();
+            let mut out = Bounded::new(&mut text);
+            // What panics says nothing.
+            if catch_unwind(AssertUnwindSafe(|| write!(out, "{value:?}"))).is_ok() {
+                out.finish();
+                self.take(directive, text);
+            }
+        }
+    }
+
+    fn record_f64(&mut self, _: &Field, _: f64) {}
+    fn record_i64(&mut self, _: &Field, _: i64) {}
+    fn record_u64(&mut self, _: &Field, _: u64) {}
+    fn record_i128(&mut self, _: &Field, _: i128) {}
+    fn record_u128(&mut self, _: &Field, _: u128) {}
+    fn record_bool(&mut self, _: &Field, _: bool) {}
+    fn record_bytes(&mut self, _: &Field, _: &[u8]) {}
+    fn record_error(&mut self, _: &Field, _: &(dyn std::error::Error + 'static)) {}
+}

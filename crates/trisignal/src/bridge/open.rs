@@ -1,0 +1,357 @@
+//! An open span: one record for its export, for the log records inside of it, and for the console.
+//!
+//! Records are reused: a thread keeps some whose spans have ended, with the memory of their buffers.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+use tracing::Metadata;
+use trisignal_instrumentation::correlation::CorrelationId;
+
+use super::cut::{MAX_DESCRIPTION, MAX_NAME, cut};
+use super::events::fields::{Fields, Value};
+use super::happened::{Happened, Happening, Links};
+use super::spans::SpanExport;
+use crate::metrics::selfmetrics::Sampled;
+use crate::otlp::span::StatusCode;
+
+/// Memory that a record keeps for its next span, for each of its buffers.
+const KEPT: usize = 8 * 1024;
+
+/// An open span.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// What is known from the start.
+    pub(crate) start: Start,
+    /// The end of the last time that it was entered, in nanoseconds since the epoch.
+    last_exit: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// What is known of a span from its start.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// Where it goes; `None` for a span that only gives its fields to events.
+    pub(crate) export: Option<Arc<SpanExport>>,
+    /// The `tracing` span that it is in.
+    pub(crate) parent: Option<Arc<Open>>,
+    /// The ID in `tracing`.
+    pub(crate) id: u64,
+    pub(crate) metadata: Option<&'static Metadata<'static>>,
+    /// Invalid when it is not exported.
+    pub(crate) span: SpanContext,
+    pub(crate) parent_span_id: SpanId,
+    pub(crate) parent_is_remote: bool,
+    pub(crate) time: u64,
+    /// Whether anything is kept for export. A span that is not sampled still has its place in the trace.
+    pub(crate) recording: bool,
+    /// The context with the SDK's own span, where processors of the user want to see it; nothing is kept here then.
+    pub(crate) sdk: Option<Context>,
+}
+
+/// What changes while it is open.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) ended: bool,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) kind: u8,
+    pub(crate) status: StatusCode,
+    pub(crate) description: String,
+    /// `None` is the trace ID.
+    pub(crate) correlation: Option<CorrelationId>,
+    /// Those of `tracing`, which events in the span have as well.
+    pub(crate) fields: Fields,
+    /// Those of OpenTelemetry's API, which only the span has.
+    pub(crate) extra: Fields,
+    pub(crate) events: Happened,
+    pub(crate) links: Links,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            export: None,
+            parent: None,
+            id: 0,
+            metadata: None,
+            span: SpanContext::NONE,
+            parent_span_id: SpanId::INVALID,
+            parent_is_remote: false,
+            time: 0,
+            recording: false,
+            sdk: None,
+        }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            ended: false,
+            name: Cow::Borrowed(""),
+            kind: 1,
+            status: StatusCode::Unset,
+            description: String::new(),
+            correlation: None,
+            fields: Fields::of_span(),
+            extra: Fields::of_span(),
+            events: Happened::default(),
+            links: Links::default(),
+        }
+    }
+}
+
+impl Default for Open {
+    fn default() -> Self {
+        Self {
+            start: Start::default(),
+            last_exit: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
+    }
+}
+
+impl Open {
+    /// The state of a record that nobody else has yet.
+    pub(crate) fn state_mut(&mut self) -> &mut State {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Code of users must not run while it is held.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole after every statement.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This span or the nearest one around it that has a place in a trace.
+    pub(crate) fn exported(self: &Arc<Self>) -> Option<&Arc<Self>> {
+        let mut open = self;
+        while open.start.export.is_none() {
+            open = open.start.parent.as_ref()?;
+        }
+        Some(open)
+    }
+
+    /// Makes the record ready for another span.
+    pub(crate) fn reset(&mut self) {
+        self.start = Start {
+            // Most spans of a thread go to the same place; taking and giving a count that all threads share is slow.
+            export: self.start.export.take(),
+            ..Start::default()
+        };
+        *self.last_exit.get_mut() = 0;
+        let state = self.state_mut();
+        state.ended = false;
+        state.name = Cow::Borrowed("");
+        state.kind = 1;
+        state.status = StatusCode::Unset;
+        state.description.clear();
+        state.description.shrink_to(KEPT);
+        state.correlation = None;
+        state.fields.reset(KEPT);
+        state.extra.reset(KEPT);
+        state.events.reset(KEPT);
+        state.links.reset(KEPT);
+    }
+
+    pub(crate) fn left(&self, time: u64) {
+        self.last_exit.store(time, Ordering::Relaxed);
+    }
+
+    /// When the span ended: when it was left for the last time, or now if it was never entered.
+    pub(crate) fn end_time(&self) -> u64 {
+        match self.last_exit.load(Ordering::Relaxed) {
+            0 => now(),
+            left => left,
+        }
+    }
+
+    /// Where it goes, if anything of it does.
+    fn recorded(&self) -> Option<&SpanExport> {
+        self.start
+            .export
+            .as_deref()
+            .filter(|_| self.start.recording)
+    }
+
+    /// Runs `change`, which is no code of users, if the span is still recording.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut State, &SpanExport)) {
+        let Some(export) = self.recorded() else {
+            return;
+        };
+        let mut state = self.state();
+        if !state.ended {
+            change(&mut state, export);
+        }
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        if let Some(sdk) = &self.start.sdk {
+            return sdk.span().is_recording();
+        }
+        self.start.recording && !self.state().ended
+    }
+
+    /// Sets an attribute that only the span has. A field of that name takes the value as well.
+    pub(crate) fn set_attribute(&self, attribute: &KeyValue) {
+        if let Some(sdk) = &self.start.sdk {
+            return sdk.span().set_attribute(attribute.clone());
+        }
+        let Some(export) = self.recorded() else {
+            return;
+        };
+        let attribute = export.redacted(attribute);
+        let key = attribute.key.as_str();
+        self.change(|state, _| {
+            let own = if state.fields.contains(key) {
+                &mut state.fields
+            } else {
+                &mut state.extra
+            };
+            own.set_otel(&attribute);
+        });
+    }
+
+    pub(crate) fn set_status(&self, status: &Status) {
+        if let Some(sdk) = &self.start.sdk {
+            return sdk.span().set_status(status.clone());
+        }
+        let Some(export) = self.recorded() else {
+            return;
+        };
+        match status {
+            Status::Unset => {}
+            Status::Ok => self.change(|state, _| state.set_status(StatusCode::Ok, "")),
+            Status::Error { description } => {
+                let description = export.redactor.text(description);
+                self.change(|state, _| state.set_status(StatusCode::Error, &description));
+            }
+        }
+    }
+
+    pub(crate) fn update_name(&self, name: Cow<'static, str>) {
+        if let Some(sdk) = &self.start.sdk {
+            return sdk.span().update_name(name);
+        }
+        let Some(export) = self.recorded() else {
+            return;
+        };
+        let name = match export.redactor.text(&name) {
+            Cow::Borrowed(shown) if shown.len() <= MAX_NAME => name,
+            shown => Cow::Owned(cut(&shown, MAX_NAME).into_owned()),
+        };
+        self.change(|state, _| state.name = name);
+    }
+
+    pub(crate) fn add_link(&self, to: &SpanContext, attributes: &[KeyValue]) {
+        if let Some(sdk) = &self.start.sdk {
+            return sdk.span().add_link(to.clone(), attributes.to_vec());
+        }
+        let Some(export) = self.recorded() else {
+            return;
+        };
+        let attributes = export.redacted_all(attributes);
+        self.change(|state, export| state.links.push(to, &attributes, export));
+    }
+
+    pub(crate) fn add_event(&self, name: &str, time: u64, attributes: &[KeyValue]) {
+        if let Some(sdk) = &self.start.sdk {
+            let time = UNIX_EPOCH + Duration::from_nanos(time);
+            return sdk
+                .span()
+                .add_event_with_timestamp(name.to_owned(), time, attributes.to_vec());
+        }
+        let Some(export) = self.recorded() else {
+            return;
+        };
+        let name = export.redactor.text(name);
+        let attributes = export.redacted_all(attributes);
+        self.change(|state, export| state.events.push_otel(&name, time, &attributes, export));
+    }
+
+    /// An event of `tracing` in it, with the attributes of its callsite.
+    pub(crate) fn happened(&self, event: &Happening<'_>) {
+        if self.start.sdk.is_some() {
+            let attributes = event.fields.iter().chain(event.constants.iter());
+            let attributes: Vec<_> = attributes.map(key_value).collect();
+            return self.add_event(event.name, event.time, &attributes);
+        }
+        self.change(|state, export| state.events.push(event, export));
+    }
+
+    /// Sets fields that `tracing` recorded late.
+    pub(crate) fn record(&self, fields: &Fields) {
+        if let Some(sdk) = &self.start.sdk {
+            sdk.span().set_attributes(fields.iter().map(key_value));
+        }
+        let mut state = self.state();
+        if !state.ended {
+            for field in fields.encoded() {
+                state.extra.remove(field.key);
+            }
+            state.fields.update(fields);
+        }
+    }
+
+    /// Ends it: from here on nothing changes it any more.
+    pub(crate) fn end(&self, time: u64) {
+        if let Some(sdk) = &self.start.sdk {
+            return sdk
+                .span()
+                .end_with_timestamp(UNIX_EPOCH + Duration::from_nanos(time));
+        }
+        self.change(|state, export| {
+            state.ended = true;
+            export.ledger.spans.ended(Sampled::RecordAndSample);
+            export.write(&self.start, state, time.max(self.start.time));
+        });
+    }
+}
+
+impl State {
+    /// `Ok` is final, `Error` is not taken back, and a later description replaces an earlier one.
+    pub(crate) fn set_status(&mut self, code: StatusCode, description: &str) {
+        match (self.status, code) {
+            (StatusCode::Ok, _) | (_, StatusCode::Unset) => {}
+            (_, StatusCode::Ok) => {
+                self.status = code;
+                self.description.clear();
+            }
+            (_, StatusCode::Error) => {
+                self.status = code;
+                if !description.is_empty() {
+                    self.description.clear();
+                    self.description
+                        .push_str(&cut(description, MAX_DESCRIPTION));
+                }
+            }
+        }
+    }
+}
+
+/// A field as an attribute of OpenTelemetry's API.
+pub(crate) fn key_value((key, value): (&str, Value<'_>)) -> KeyValue {
+    let key = key.to_owned();
+    match value {
+        Value::Bool(value) => KeyValue::new(key, value),
+        Value::I64(value) => KeyValue::new(key, value),
+        Value::U64(value) => KeyValue::new(key, value.to_string()),
+        Value::F64(value) => KeyValue::new(key, value),
+        Value::Text(text) => KeyValue::new(key, text.to_owned()),
+    }
+}
+
+/// Nanoseconds since the epoch.
+pub(crate) fn now() -> u64 {
+    nanoseconds(SystemTime::now())
+}
+
+pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
+    // Before 1970 there is no time in OTLP.
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

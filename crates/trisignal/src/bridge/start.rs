@@ -1,0 +1,193 @@
+//! How a span begins: its parent, its IDs, and whether anybody wants it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::trace::{
+    SpanBuilder, SpanContext, SpanId, SpanKind, TraceContextExt, Tracer as _,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, SdkTracer};
+use tracing::span::Attributes;
+
+use super::callsite::Callsite;
+use super::cut::{MAX_NAME, cut};
+use super::directives::Directives;
+use super::events::capture::Capture;
+use super::events::fields::Value;
+use super::ids;
+use super::open::{Open, key_value, now};
+use super::spans::{SpanExport, correlation_of};
+use crate::metrics::selfmetrics::{ParentOrigin, Sampled};
+use crate::otlp::span::kind_number;
+
+/// A span that is about to begin.
+pub(crate) struct Beginning<'a> {
+    pub(crate) export: &'a Arc<SpanExport>,
+    pub(crate) attributes: &'a Attributes<'a>,
+    pub(crate) parent: &'a Context,
+    /// Whether events want its fields even when nobody wants the span.
+    pub(crate) followed: bool,
+}
+
+/// What is asked before the rest is read.
+struct Asked {
+    name: Cow<'static, str>,
+    kind: SpanKind,
+    directives: Directives,
+}
+
+impl Beginning<'_> {
+    /// Fills in a record that nobody else has yet.
+    pub(crate) fn begin(&self, open: &mut Open) {
+        let asked = self.ask();
+        open.start.time = now();
+        if let Some(tracer) = &self.export.tracer {
+            self.capture(open);
+            open.start.sdk = Some(self.begin_sdk(open, tracer, asked));
+            return;
+        }
+        if self.parent.is_telemetry_suppressed() {
+            return self.capture_if(open, self.followed);
+        }
+        let needs_attributes = self.export.sampling.needs_attributes;
+        self.capture_if(open, needs_attributes || self.followed);
+        let added = self.sample(open, &asked);
+        if !open.start.recording {
+            return;
+        }
+        if !(needs_attributes || self.followed) {
+            self.capture(open);
+        }
+        self.describe(open, asked, &added);
+    }
+
+    fn ask(&self) -> Asked {
+        let metadata = self.attributes.metadata();
+        let mut directives = Directives::default();
+        if Callsite::of(metadata).has_directives {
+            self.attributes.record(&mut directives);
+        }
+        let redactor = &self.export.redactor;
+        let name = match directives.name.take() {
+            Some(name) => Cow::Owned(cut(&redactor.text(&name), MAX_NAME).into_owned()),
+            None => Cow::Borrowed(metadata.name()),
+        };
+        Asked {
+            name,
+            kind: directives.kind.take().unwrap_or(SpanKind::Internal),
+            directives,
+        }
+    }
+
+    fn capture_if(&self, open: &mut Open, wanted: bool) {
+        if wanted {
+            self.capture(open);
+        }
+    }
+
+    fn capture(&self, open: &mut Open) {
+        let fields = &mut open.state_mut().fields;
+        self.attributes
+            .record(&mut Capture::span(fields, &self.export.redactor));
+    }
+
+    /// Asks the sampler, and gives the span its place in the trace. Answers the attributes that the sampler adds.
+    fn sample(&self, open: &mut Open, asked: &Asked) -> Vec<KeyValue> {
+        let around = self.parent.span();
+        let around = Some(around.span_context()).filter(|around| around.is_valid());
+        let trace_id = around.map_or_else(ids::trace_id, SpanContext::trace_id);
+        let attributes: Vec<_> = if self.export.sampling.needs_attributes {
+            open.state_mut().fields.iter().map(key_value).collect()
+        } else {
+            Vec::new()
+        };
+        let SamplingResult {
+            decision,
+            attributes,
+            trace_state,
+        } = self.export.sampling.sampler.should_sample(
+            Some(self.parent),
+            trace_id,
+            &asked.name,
+            &asked.kind,
+            &attributes,
+            &[],
+        );
+        let sampled = decision == SamplingDecision::RecordAndSample;
+        let counted = if sampled {
+            Sampled::RecordAndSample
+        } else {
+            // Without processors of users nobody sees what is recorded only.
+            Sampled::Drop
+        };
+        let spans = &self.export.ledger.spans;
+        spans.started(ParentOrigin::of(self.parent), counted);
+        // The bit that says how the ID was made is the business of who made it.
+        let flags = around.map_or(ids::RANDOM, SpanContext::trace_flags);
+        open.start.span = SpanContext::new(
+            trace_id,
+            ids::span_id(),
+            flags.with_sampled(sampled),
+            false,
+            trace_state,
+        );
+        open.start.parent_span_id = around.map_or(SpanId::INVALID, SpanContext::span_id);
+        open.start.parent_is_remote = around.is_some_and(SpanContext::is_remote);
+        open.start.recording = sampled;
+        attributes
+    }
+
+    /// What a span that is recorded has from its start.
+    fn describe(&self, open: &mut Open, asked: Asked, added: &[KeyValue]) {
+        let status = asked.directives.status();
+        let correlation = correlation_of(self.parent);
+        let state = open.state_mut();
+        state.name = asked.name;
+        state.kind = kind_number(&asked.kind);
+        state.correlation = correlation;
+        for attribute in added {
+            state.extra.set_otel(&self.export.redacted(attribute));
+        }
+        if !self.export.baggage.is_empty() {
+            self.show_baggage(open);
+        }
+        if let Some(status) = status {
+            open.set_status(&status);
+        }
+    }
+
+    fn show_baggage(&self, open: &mut Open) {
+        let state = open.state_mut();
+        let baggage = self.parent.baggage();
+        for key in &self.export.baggage {
+            if let Some(value) = baggage.get(key)
+                && !state.fields.contains(key)
+            {
+                let shown = self.export.redactor.value(key, value.as_str());
+                state.extra.set(key, Value::Text(&shown));
+            }
+        }
+    }
+
+    /// Has the SDK make the span, for the processors of the user.
+    fn begin_sdk(&self, open: &mut Open, tracer: &SdkTracer, asked: Asked) -> Context {
+        let status = asked.directives.status();
+        let callsite = Callsite::of(self.attributes.metadata());
+        let fields = open.state_mut().fields.iter();
+        let attributes = fields.chain(callsite.span.iter()).map(key_value).collect();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(open.start.time);
+        let builder = SpanBuilder::from_name(asked.name)
+            .with_kind(asked.kind)
+            .with_start_time(time)
+            .with_attributes::<Vec<KeyValue>>(attributes);
+        let span = tracer.build_with_context(builder, self.parent);
+        let context = self.parent.with_span(span);
+        if let Some(status) = status {
+            context.span().set_status(status);
+        }
+        open.start.span = context.span().span_context().clone();
+        context
+    }
+}
