@@ -238,8 +238,8 @@ impl Worker {
             self.process(Signal::Logs, items, || self.logs.encode(&logs));
         }
         for signal in Chunked::ALL {
-            self.drain_chunks(signal, force);
-            // Now there is room for what the threads still have.
+            // Full batches first: they make room for what the threads still have.
+            self.drain_chunks(signal, false);
             queues.chunks.collect(signal, force);
             self.drain_chunks(signal, force);
         }

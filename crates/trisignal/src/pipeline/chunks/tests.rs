@@ -34,10 +34,11 @@ fn append(chunks: &Arc<Chunks>, numbers: std::ops::Range<u8>) {
 
 /// The numbers of all items that come out.
 fn taken(chunks: &Chunks, force: bool) -> Vec<u8> {
-    let batches = || std::iter::from_fn(|| chunks.take_batch(Chunked::Traces, force)).flatten();
-    let mut taken: Vec<_> = batches().collect();
+    let batches =
+        |force| std::iter::from_fn(move || chunks.take_batch(Chunked::Traces, force)).flatten();
+    let mut taken: Vec<_> = batches(false).collect();
     chunks.collect(Chunked::Traces, force);
-    taken.extend(batches());
+    taken.extend(batches(force));
     taken.iter().flat_map(numbers).collect()
 }
 
