@@ -1,5 +1,6 @@
 //! A service under another SDK, Python's own, between two of ours: one trace, and one correlation ID.
 
+mod configuration;
 pub(crate) mod python;
 mod rust;
 

@@ -46,6 +46,15 @@ impl Validator<'_> {
             let text = format!("expected exactly one {what}, found {found}");
             self.problems.error(cursor.at(), &cursor.path, text);
         }
+        if let Form::Vendors(least) = ty.form
+            && entries.len() < least
+        {
+            self.problems.error(
+                cursor.at(),
+                &cursor.path,
+                "expected at least one key, found none",
+            );
+        }
         for key in ty.keys.iter().filter(|key| key.required) {
             if !entries.iter().any(|entry| entry.key == key.name) {
                 let text = format!(
@@ -80,13 +89,17 @@ impl Validator<'_> {
     fn unknown(&mut self, below: &Cursor<'_>, entry: &Entry, ty: &'static Type) {
         let known: Vec<&str> = ty.keys.iter().map(|key| key.name).collect();
         let near = nearest(&entry.key, &known);
+        let open = matches!(ty.form, Form::Open | Form::Vendors(_));
+        if matches!(ty.form, Form::Vendors(_)) && !matches!(entry.value.value, Value::Map(_)) {
+            self.expected(below, "a mapping");
+        }
         let mut text = match ty.form {
             Form::Choice(what) => format!("is not a known {what}"),
-            Form::Record | Form::Open => "is not a known key".to_owned(),
+            Form::Record | Form::Open | Form::Vendors(_) => "is not a known key".to_owned(),
         };
         match near {
             Some(near) => text.push_str(&format!("; did you mean `{near}`?")),
-            None if !known.is_empty() && ty.form != Form::Open => {
+            None if !known.is_empty() && !open => {
                 text.push_str(&format!("; known are {}", known.join(", ")));
             }
             None => {}
@@ -96,13 +109,13 @@ impl Validator<'_> {
             .any(|suffix| entry.key.ends_with(suffix));
         let refused = match ty.form {
             // Whoever misspells the key of a provider would lose a whole signal.
-            Form::Open => near.is_some() && self.unknown == Unknown::Refused,
+            Form::Open | Form::Vendors(_) => near.is_some() && self.unknown == Unknown::Refused,
             Form::Choice(_) => !experimental,
             Form::Record => self.unknown == Unknown::Refused && !(experimental && near.is_none()),
         };
         if refused {
             self.problems.error(entry.key_at, &below.path, text);
-        } else if ty.form != Form::Open || near.is_some() {
+        } else if !open || near.is_some() {
             self.problems
                 .warning(entry.key_at, &below.path, text, "it is left out");
         }

@@ -198,10 +198,12 @@ impl Values {
             if let Some(more) = section.get("composite_list")
                 && let Some(text) = more.text()
             {
-                names.push(text.to_owned());
+                names.extend(text.split(',').map(|name| name.trim().to_owned()));
                 place = more;
             }
         }
+        // The list of the variable has to be able to say that there is none; here that adds nothing.
+        names.retain(|name| !name.is_empty() && !name.eq_ignore_ascii_case("none"));
         if names.is_empty() {
             names.push("none".to_owned());
         }

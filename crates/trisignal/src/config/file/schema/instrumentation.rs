@@ -23,7 +23,7 @@ pub(super) static INSTRUMENTATION: Type = Type::record(
     ],
 );
 
-static LANGUAGE: Type = Type::open("ExperimentalLanguageSpecificInstrumentation", &[]);
+static LANGUAGE: Type = Type::vendors("ExperimentalLanguageSpecificInstrumentation", 0, &[]);
 
 const NEWEST: &str = "the conventions that this version knows are used";
 

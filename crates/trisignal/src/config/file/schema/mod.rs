@@ -39,6 +39,8 @@ pub(in super::super) enum Form {
     Choice(&'static str),
     /// Keys of other people as well.
     Open,
+    /// Keys of other people as well, each with a mapping, and at least so many in all.
+    Vendors(usize),
 }
 
 /// A key of a [`Type`].
@@ -144,6 +146,15 @@ impl Type {
             name,
             nullable: false,
             form: Form::Open,
+            keys,
+        }
+    }
+
+    pub(super) const fn vendors(name: &'static str, least: usize, keys: &'static [Key]) -> Self {
+        Self {
+            name,
+            nullable: false,
+            form: Form::Vendors(least),
             keys,
         }
     }

@@ -70,8 +70,9 @@ pub(in super::super::super) static ROOT: Type = Type::open(
     ],
 );
 
-static DISTRIBUTION: Type = Type::open(
+static DISTRIBUTION: Type = Type::vendors(
     "Distribution",
+    1,
     &[Key::new(
         "trisignal",
         Shape::Mapping(&TRISIGNAL),

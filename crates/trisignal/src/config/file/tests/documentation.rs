@@ -87,7 +87,7 @@ fn page() -> String {
     for ty in types() {
         let kind = match ty.form {
             Form::Choice(what) => format!("\nExactly one {what}.\n"),
-            Form::Open => "\nKeys of others are left alone.\n".to_owned(),
+            Form::Open | Form::Vendors(_) => "\nKeys of others are left alone.\n".to_owned(),
             Form::Record => String::new(),
         };
         if ty.keys.is_empty() {
