@@ -24,5 +24,5 @@ pub use jaeger::{Jaeger, TracedSpan, read_trace};
 pub use metrics::{Sample, read_samples};
 pub use process::Process;
 pub use programs::{Programs, say_not_run};
-pub use stack::{Parts, Stack};
+pub use stack::{Parts, Stack, free_port};
 pub use wait::{DEADLINE, until};

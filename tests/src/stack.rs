@@ -321,8 +321,9 @@ impl Ports {
 }
 
 /// A port that nobody listens on. No two calls of one test run give the same.
+#[must_use]
 #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     loop {

@@ -13,4 +13,5 @@ mod files;
 mod foreign;
 mod outage;
 mod prometheus;
+mod sampling;
 mod trace;

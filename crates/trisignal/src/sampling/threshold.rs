@@ -214,13 +214,13 @@ mod tests {
     fn randomness_is_of_the_caller_or_of_the_trace_id() {
         let id = TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736").unwrap();
         let cases = [
-            ("", 0xce92_9d0e_0e47_36),
-            ("ot=rv:6e6d1a75832a2f", 0x6e6d_1a75_832a_2f),
-            ("other=1,ot=th:c;rv:6e6d1a75832a2f", 0x6e6d_1a75_832a_2f),
+            ("", 0x00ce_929d_0e0e_4736),
+            ("ot=rv:6e6d1a75832a2f", 0x006e_6d1a_7583_2a2f),
+            ("other=1,ot=th:c;rv:6e6d1a75832a2f", 0x006e_6d1a_7583_2a2f),
             // Too short, too long, upper case: none at all.
-            ("ot=rv:6e6d1a75832a2", 0xce92_9d0e_0e47_36),
-            ("ot=rv:6e6d1a75832a2ff", 0xce92_9d0e_0e47_36),
-            ("ot=rv:6E6D1A75832A2F", 0xce92_9d0e_0e47_36),
+            ("ot=rv:6e6d1a75832a2", 0x00ce_929d_0e0e_4736),
+            ("ot=rv:6e6d1a75832a2ff", 0x00ce_929d_0e0e_4736),
+            ("ot=rv:6E6D1A75832A2F", 0x00ce_929d_0e0e_4736),
         ];
         for (state, expected) in cases {
             let state = TraceState::from_str(state).unwrap();

@@ -319,9 +319,9 @@ fn what_is_sent_over_http_is_what_the_backend_asks_for() {
         work(variables);
         let requests = capture.requests.lock().unwrap();
         let one = |path: &str| {
-            let found = requests.iter().filter(|request| request.path == path);
+            let mut found = requests.iter().filter(|request| request.path == path);
             found
-                .last()
+                .next_back()
                 .unwrap_or_else(|| panic!("{backend}: nothing at {path}"))
         };
         let expected = asked.paths.iter().filter(|path| !path.is_empty());
@@ -369,8 +369,15 @@ fn what_is_sent_over_http_is_what_the_backend_asks_for() {
     }
 }
 
-/// Backend, host, header.
-const OVER_GRPC: &[(&str, &str, Option<(&str, &str)>, bool)] = &[
+/// Backend, host, header, and whether it takes metrics.
+type OverGrpc = (
+    &'static str,
+    &'static str,
+    Option<(&'static str, &'static str)>,
+    bool,
+);
+
+const OVER_GRPC: &[OverGrpc] = &[
     ("Jaeger", "http://jaeger:4317", None, false),
     (
         "ServiceNow Cloud Observability",
