@@ -1,5 +1,6 @@
 //! The demo's services as processes of their own, as a user would run them.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -33,6 +34,16 @@ pub struct Checkout {
     /// The queue's server and the worker behind it.
     fulfilment: Option<(Process, Process)>,
     url: String,
+    pages: BTreeMap<&'static str, String>,
+}
+
+/// How metrics get to Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Metrics {
+    /// Through the Collector.
+    Pushed,
+    /// From the services themselves, and nothing through the Collector.
+    Scraped,
 }
 
 impl Checkout {
@@ -43,6 +54,40 @@ impl Checkout {
     /// When the demo does not build or a service does not start.
     #[must_use]
     pub fn start(stack: &Stack, protocol: Protocol) -> Self {
+        Self::start_with(stack, protocol, Metrics::Pushed)
+    }
+
+    /// As [`start`](Self::start), with metrics that Prometheus scrapes from the services themselves. The stack's Prometheus
+    /// is told where they are.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_scraped(stack: &Stack, protocol: Protocol) -> Self {
+        Self::start_with(stack, protocol, Metrics::Scraped)
+    }
+
+    /// The page of metrics of a service that was started to be scraped.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
+    pub fn metrics_at(&self, role: &str) -> &str {
+        self.pages.get(role).expect("the services are scraped")
+    }
+
+    fn start_with(stack: &Stack, protocol: Protocol, metrics: Metrics) -> Self {
+        let mut pages = BTreeMap::new();
+        let mut serve = |stack, protocol, role: &'static str, more: &[&str]| {
+            let page = (metrics == Metrics::Scraped).then(free_port);
+            if let Some(port) = page {
+                pages.insert(role, format!("127.0.0.1:{port}"));
+            }
+            serve(stack, protocol, role, more, page)
+        };
         let nats = nats(stack);
         let (fulfilment, queue) = match nats {
             Some((server, url)) => {
@@ -64,6 +109,7 @@ impl Checkout {
             orders,
             fulfilment,
             url: format!("http://{gateway_at}/checkout"),
+            pages: stack.scrape(pages),
         }
     }
 
@@ -149,7 +195,13 @@ fn nats(stack: &Stack) -> Option<(Process, String)> {
 
 /// Starts one service on a free port and gives the address that it says it listens on.
 #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
-fn serve(stack: &Stack, protocol: Protocol, role: &str, more: &[&str]) -> (Process, String) {
+fn serve(
+    stack: &Stack,
+    protocol: Protocol,
+    role: &str,
+    more: &[&str],
+    page: Option<u16>,
+) -> (Process, String) {
     let (name, endpoint) = match protocol {
         Protocol::Grpc => ("grpc", stack.grpc_endpoint()),
         Protocol::Http => ("http/protobuf", stack.http_endpoint()),
@@ -161,7 +213,15 @@ fn serve(stack: &Stack, protocol: Protocol, role: &str, more: &[&str]) -> (Proce
         .args(["serve", role])
         .args(more)
         .env("OTEL_EXPORTER_OTLP_PROTOCOL", name)
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        // Several collections in the life of a test.
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "2000");
+    if let Some(port) = page {
+        command
+            .env("OTEL_METRICS_EXPORTER", "prometheus")
+            .env("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1")
+            .env("OTEL_EXPORTER_PROMETHEUS_PORT", port.to_string());
+    }
     let mut process = Process::spawn(role, &mut command, &log).expect("the demo can be run");
     let address = until(&format!("{role} listens"), || {
         assert!(process.runs(), "{role} ended at once:\n{}", process.log());

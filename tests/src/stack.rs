@@ -1,6 +1,6 @@
 //! A stack of its own for each test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -146,6 +146,27 @@ impl Stack {
     #[allow(clippy::expect_used, reason = "only `drop` takes it")]
     pub fn dir(&self) -> &Path {
         self.dir.as_ref().expect("only `drop` takes it").path()
+    }
+
+    /// Tells Prometheus the pages of services, by name.
+    ///
+    /// # Panics
+    ///
+    /// When the folder of the test can't be written.
+    #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
+    pub(crate) fn scrape(
+        &self,
+        pages: BTreeMap<&'static str, String>,
+    ) -> BTreeMap<&'static str, String> {
+        if self.with.prometheus && !pages.is_empty() {
+            let target = |(name, page): (&&str, &String)| {
+                format!("- targets: [{page:?}]\n  labels: {{ service_name: {name} }}\n")
+            };
+            let targets: String = pages.iter().map(target).collect();
+            let file = self.dir().join("prometheus/direct-demo.yml");
+            fs::write(file, targets).expect("the folder of the test can be written");
+        }
+        pages
     }
 
     /// What the Collector has logged.

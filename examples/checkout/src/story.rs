@@ -10,7 +10,7 @@ use crate::services::Sent;
 /// How long telemetry may take to arrive; it takes well under two seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What the services measure.
-const METRICS: [&str; 9] = [
+const METRICS: [&str; 11] = [
     "http.server.request.duration",
     "rpc.client.call.duration",
     "rpc.server.call.duration",
@@ -18,6 +18,8 @@ const METRICS: [&str; 9] = [
     "messaging.client.sent.messages",
     "messaging.process.duration",
     "checkout.orders",
+    "request_count",
+    "request_latency_seconds",
     "orders.items",
     "orders.fulfilled",
 ];

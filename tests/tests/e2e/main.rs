@@ -11,6 +11,7 @@ mod backends;
 mod by_hand;
 mod files;
 mod foreign;
+mod monitoring;
 mod outage;
 mod prometheus;
 mod sampling;
