@@ -28,3 +28,4 @@ mod signals;
 mod suppression;
 mod switched_off;
 mod tls;
+mod variables;
