@@ -97,6 +97,10 @@ macro_rules! variables {
 }
 
 variables! {
+    CONFIG_FILE: PathBuf = "OTEL_CONFIG_FILE", "YAML file", "", parse::path, Plain,
+        "A file in OpenTelemetry's declarative format, which replaces all other variables; see configuration-file.md.";
+    EXPERIMENTAL_CONFIG_FILE: PathBuf = "OTEL_EXPERIMENTAL_CONFIG_FILE", "YAML file", "", parse::path, Plain,
+        "Old name of OTEL_CONFIG_FILE.";
     SDK_DISABLED: bool = "OTEL_SDK_DISABLED", "true or false", "false", parse::boolean, Plain,
         "`true` turns off recording and exporting for all signals. Propagators still work.";
     SERVICE_NAME: String = "OTEL_SERVICE_NAME", "text", "", parse::text, Plain,

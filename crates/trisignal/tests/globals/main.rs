@@ -19,3 +19,4 @@ mod lines;
 #[allow(dead_code)]
 mod proxy;
 mod secrets;
+mod variables;

@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::redact::value_for_people;
 use super::resolve::resolve_from;
+use super::variables as table;
 use super::{Config, ConfigError, Environment, Origin, Settings, Warning};
 use crate::error::Error;
 use cursor::Cursor;
@@ -46,9 +47,9 @@ pub(super) use sampler::sampler;
 pub(super) use views::{kind_limits, views};
 
 /// Names the file.
-pub(super) const VARIABLE: &str = "OTEL_CONFIG_FILE";
+pub(super) const VARIABLE: &str = table::CONFIG_FILE.name;
 /// Its name before the specification was stable.
-const OLD_VARIABLE: &str = "OTEL_EXPERIMENTAL_CONFIG_FILE";
+const OLD_VARIABLE: &str = table::EXPERIMENTAL_CONFIG_FILE.name;
 
 /// A file that could be read.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use opentelemetry_sdk::metrics::Temporality;
 use super::super::variables::VARIABLES;
 use super::super::{Compression, Protocol};
 use super::{Pairs, map, targets, warnings, with};
-use crate::config::{Config, Settings, resolve};
+use crate::config::{Config, Settings, file};
 use crate::console::ConsoleFormat;
 
 /// A reading of the configuration as text, so that one table fits all types.
@@ -695,7 +695,7 @@ fn is_read(name: &str) -> bool {
         std::sync::Mutex::default(),
         map(&[("OTEL_TRACES_SAMPLER", "traceidratio")]),
     );
-    resolve(&Settings::default(), &asked).unwrap();
+    file::load(&Settings::default(), &asked).unwrap();
     let asked = asked.0.into_inner().unwrap();
     asked.iter().any(|asked| asked == name)
 }
