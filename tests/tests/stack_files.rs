@@ -300,14 +300,64 @@ fn panels_ask_sources_that_are_provisioned() {
                     "{}",
                     panel["title"]
                 );
-                assert!(
-                    !target["expr"].as_str().unwrap().is_empty(),
-                    "{}",
-                    panel["title"]
-                );
+                // Prometheus and Loki, Tempo, Jaeger.
+                let query = ["expr", "query", "tags"].map(|key| target[key].as_str());
+                let query = query.into_iter().flatten().next().unwrap_or_default();
+                assert!(!query.is_empty(), "{}", panel["title"]);
                 queries += 1;
             }
         }
     }
     assert!(queries > 0);
+}
+
+/// Zabbix wants every part to have an ID of its own, and parts that name each other to be there.
+#[test]
+fn the_template_for_zabbix_fits_together() {
+    let template = yaml("collector/zabbix/trisignal.yaml");
+    let export = &template["zabbix_export"];
+    let template = &export["templates"][0];
+    let items = template["items"].as_array().unwrap();
+    let keys: BTreeSet<_> = items
+        .iter()
+        .map(|item| item["key"].as_str().unwrap())
+        .collect();
+    assert_eq!(keys.len(), items.len(), "a key is there twice");
+    let macros: Vec<_> = template["macros"].as_array().unwrap().iter().collect();
+    let macros: Vec<_> = macros
+        .iter()
+        .map(|one| one["macro"].as_str().unwrap())
+        .collect();
+    let mut ids = vec![&export["template_groups"][0]["uuid"], &template["uuid"]];
+    let mut triggers = 0;
+    for item in items {
+        ids.push(&item["uuid"]);
+        if item["type"] == "DEPENDENT" {
+            let master = item["master_item"]["key"].as_str().unwrap();
+            assert!(keys.contains(master), "{}", item["key"]);
+        } else {
+            let url = item["url"].as_str().unwrap();
+            assert!(macros.iter().any(|name| url.contains(name)), "{url}");
+        }
+        for trigger in item["triggers"].as_array().into_iter().flatten() {
+            ids.push(&trigger["uuid"]);
+            let expression = trigger["expression"].as_str().unwrap();
+            let of_item = format!(
+                "/{}/{}",
+                template["template"].as_str().unwrap(),
+                item["key"].as_str().unwrap()
+            );
+            assert!(expression.contains(&of_item), "{expression}");
+            triggers += 1;
+        }
+    }
+    assert!(triggers >= 5);
+    let unique: BTreeSet<_> = ids.iter().map(|id| id.as_str().unwrap()).collect();
+    assert_eq!(unique.len(), ids.len(), "an ID is there twice");
+    for id in unique {
+        let is_v4 = id.len() == 32
+            && id.as_bytes()[12] == b'4'
+            && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(is_v4, "{id}");
+    }
 }

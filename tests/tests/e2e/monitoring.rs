@@ -1,14 +1,18 @@
 //! What operators look at: every query of every dashboard has an answer, every rule is evaluated, and the checks for
 //! Nagios and Zabbix fit what the services show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use trisignal_tests::{Checkout, Parts, Protocol, Stack, get, root};
+use tracing_subscriber::layer::SubscriberExt as _;
+use trisignal_receiver::{Answer, Receiver, Script};
+use trisignal_tests::{Checkout, Parts, Protocol, Stack, get, read_samples, root, say_not_run};
 
 /// A rate needs two scrapes, and a recorded one an evaluation behind that.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -115,7 +119,10 @@ fn dashboards_have_answers_through_the_collector() {
     let checkout = Checkout::start(&stack, Protocol::Http);
     let queries = queries("gateway");
     assert!(queries.len() > 50, "only {} queries", queries.len());
-    under_load(&checkout, || all_have_answers(&stack, queries));
+    under_load(&checkout, || {
+        all_have_answers(&stack, queries);
+        nagios_sees_the_share_of_errors(&stack);
+    });
     rules_are_healthy(&stack);
     let _logs = checkout.end();
 }
@@ -137,6 +144,7 @@ fn dashboards_have_answers_from_the_services_themselves() {
     queries.retain(|query| !pushed.iter().any(|name| query.contains(name)));
     assert!(queries.len() > 50, "only {} queries", queries.len());
     under_load(&checkout, || all_have_answers(&stack, queries));
+    zabbix_finds_its_metrics(checkout.metrics_at("gateway"));
     rules_are_healthy(&stack);
     let _logs = checkout.end();
 }
@@ -161,4 +169,132 @@ fn rules_are_healthy(stack: &Stack) {
         names.contains("CpuAbove90Percent") && names.len() >= 15,
         "{names:?}"
     );
+}
+
+/// Telemetry that is delivered is OK for Nagios; some that is lost, or a service that is gone, is not.
+#[test]
+fn nagios_sees_the_health_of_telemetry() {
+    if check_http("nagios_sees_the_health_of_telemetry").is_none() {
+        return;
+    }
+    let receiver = Receiver::start_blocking().unwrap();
+    let variables = [
+        ("OTEL_METRICS_EXPORTER", "otlp,prometheus"),
+        ("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1"),
+        ("OTEL_EXPORTER_PROMETHEUS_PORT", "0"),
+        ("OTEL_RUST_CONSOLE", "off"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_endpoint()),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let telemetry = trisignal::builder("checkout").environment(BTreeMap::from(variables));
+    let telemetry = telemetry.build().unwrap();
+    let port = telemetry.metrics_address().unwrap().port().to_string();
+    let check = || nagios("check_trisignal_health", &[&port]);
+    let (state, told) = check();
+    assert!(state == OK && told.starts_with("HTTP OK"), "{told}");
+
+    receiver.script(Script::always(Answer::status(400)));
+    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    tracing::subscriber::with_default(subscriber, || drop(tracing::info_span!("refused")));
+    let report = telemetry.flush_blocking(Duration::from_secs(30));
+    assert!(report.complete && report.lost() > 0, "{report}");
+    let (state, told) = check();
+    assert!(state == CRITICAL && told.contains("not found"), "{told}");
+
+    let _report = telemetry.shutdown_blocking(Duration::from_secs(30));
+    drop(telemetry);
+    let (state, told) = check();
+    assert_eq!(state, CRITICAL, "{told}");
+}
+
+/// A quarter of the demo's orders fails.
+fn nagios_sees_the_share_of_errors(stack: &Stack) {
+    if check_http("the check of errors").is_none() {
+        return;
+    }
+    let url = stack.prometheus_url();
+    let port = url.rsplit(':').next().unwrap();
+    for (allowed, expected) in [("0.9", OK), ("0.01", CRITICAL)] {
+        let (state, told) = nagios("check_trisignal_errors", &["gateway", allowed, port]);
+        assert_eq!(state, expected, "{allowed}: {told}");
+    }
+}
+
+const OK: i32 = 0;
+const CRITICAL: i32 = 2;
+/// Where distributions put the plugins.
+const PLUGINS: [&str; 2] = ["/usr/lib/nagios/plugins", "/usr/lib64/nagios/plugins"];
+
+/// The folder of the plugins; it is said where there is none.
+fn check_http(test: &str) -> Option<&'static str> {
+    let found = PLUGINS
+        .into_iter()
+        .find(|folder| Path::new(folder).join("check_http").exists());
+    if found.is_none() {
+        say_not_run(
+            test,
+            "there is no check_http (Debian: apt-get install monitoring-plugins-basic)",
+        );
+    }
+    found
+}
+
+/// Runs a command of the file as Nagios does: macros put in, by a shell. Answers its state and what it says.
+fn nagios(command: &str, arguments: &[&str]) -> (i32, String) {
+    let file = fs::read_to_string(root().join("collector/nagios/trisignal.cfg")).unwrap();
+    let definitions = file.split("define command {").skip(1);
+    let mut definitions = definitions.map(|rest| rest.split("\n}").next().unwrap());
+    let value = |definition: &str, key: &str| {
+        let line = definition
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(key));
+        line.unwrap().trim().to_owned()
+    };
+    let definition = definitions
+        .find(|text| value(text, "command_name") == command)
+        .unwrap();
+    let mut line = value(definition, "command_line")
+        .replace("$USER1$", check_http(command).unwrap())
+        .replace("$HOSTADDRESS$", "127.0.0.1");
+    for (number, argument) in arguments.iter().enumerate() {
+        line = line.replace(&format!("$ARG{}$", number + 1), argument);
+    }
+    assert!(!line.contains("$ARG"), "{line}");
+    let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code().unwrap(), told)
+}
+
+/// Every metric that the template asks for is on the page of a real service, with the labels that it asks by; what may be
+/// absent has a value for that.
+fn zabbix_finds_its_metrics(page: &str) {
+    let page = get(&format!("http://{page}/metrics"), &[]).unwrap();
+    let samples = read_samples(&page.body);
+    let template = fs::read_to_string(root().join("collector/zabbix/trisignal.yaml")).unwrap();
+    let template: Value = yaml_serde::from_str(&template).unwrap();
+    let mut asked = 0;
+    for item in template["zabbix_export"]["templates"][0]["items"]
+        .as_array()
+        .unwrap()
+    {
+        for step in item["preprocessing"].as_array().into_iter().flatten() {
+            if step["type"] != "PROMETHEUS_PATTERN" {
+                continue;
+            }
+            let pattern = step["parameters"][0].as_str().unwrap();
+            let (name, labels) = pattern.split_once('{').unwrap_or((pattern, ""));
+            let label = labels.split(['=', '!']).next().unwrap();
+            let of_name = || samples.iter().filter(|sample| sample.name == name);
+            assert!(of_name().next().is_some(), "{pattern} is not on the page");
+            let has_label =
+                label.is_empty() || of_name().any(|sample| sample.labels.contains_key(label));
+            let may_be_absent = step["error_handler"] == "CUSTOM_VALUE" || labels.contains("!~");
+            assert!(
+                has_label || may_be_absent,
+                "{pattern}: there is no label {label}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked >= 15, "only {asked} metrics");
 }
