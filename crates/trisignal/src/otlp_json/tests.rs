@@ -1,3 +1,5 @@
+//! Every kind of value and record in OTLP/JSON, against what the specification asks for.
+
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;

@@ -1,3 +1,5 @@
+//! Chunks under many threads: nothing is lost, nothing twice, and the limits hold.
+
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::thread;
