@@ -223,7 +223,12 @@ fn losses_of_one_kind_are_one_line() {
                 assert!(telemetry.flush_blocking(PATIENCE).complete);
             }
             let report = telemetry.shutdown_blocking(PATIENCE);
-            assert_eq!(report.lost(), 20, "{report}");
+            // One of each request; on a slow machine the spans of a round may go in two.
+            let lost = match reason {
+                "partial" => receiver.requests().len() as u64,
+                _ => 20,
+            };
+            assert_eq!(report.lost(), lost, "{report}");
             assert_eq!(lines.messages(), [DROPPED]);
             let said = lines.ours();
             assert_eq!(
