@@ -6,6 +6,9 @@
     reason = "a test may fail by panic"
 )]
 
+#[path = "stack_files/shippers.rs"]
+mod shippers;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

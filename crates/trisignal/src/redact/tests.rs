@@ -396,3 +396,42 @@ fn no_text_takes_long() {
         assert!(elapsed < Duration::from_secs(5), "{piece:?}: {elapsed:?}");
     }
 }
+
+/// Figures for `docs/logs.md`: `cargo test --release -p trisignal --lib how_long_it_takes -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, and checks nothing"]
+fn how_long_it_takes() {
+    let redactor = Redactor::new(Redaction::default(), None);
+    let sentence =
+        "order 4711 was placed by customer ann in 12.5 ms and goes to the warehouse of the north. ";
+    let texts = [
+        ("a message of 89 bytes", sentence.to_owned()),
+        ("64 KiB of messages", sentence.repeat(736)),
+        ("a URL", "https://shop.example.org/orders/4711?page=2&sort=asc".to_owned()),
+        ("`Debug` of a struct", r#"Order { id: 4711, items: ["book", "pen"], total: 12.5, customer: Customer { name: "Ann" } }"#.to_owned()),
+        ("a password in a URL", "postgres://ann:hunter2@db.example.org/orders".to_owned()),
+    ];
+    for (what, text) in texts {
+        let rounds = 20_000_000 / text.len();
+        let begin = Instant::now();
+        for _ in 0..rounds {
+            let _ = std::hint::black_box(redactor.text(std::hint::black_box(&text)));
+        }
+        let nanos = begin.elapsed().as_secs_f64() * 1e9 / rounds as f64;
+        println!(
+            "{what}: {nanos:.0} ns, {:.2} ns a byte",
+            nanos / text.len() as f64
+        );
+    }
+    for key in ["order.id", "http.request.header.authorization"] {
+        let rounds = 5_000_000;
+        let begin = Instant::now();
+        for _ in 0..rounds {
+            std::hint::black_box(redactor.hides(std::hint::black_box(key)));
+        }
+        println!(
+            "the key {key}: {:.0} ns",
+            begin.elapsed().as_secs_f64() * 1e9 / f64::from(rounds)
+        );
+    }
+}
