@@ -21,6 +21,7 @@ mod processors;
 mod prometheus;
 mod prometheus_cost;
 mod proxy;
+mod redaction;
 mod rejected;
 mod sampling;
 mod self_metrics;
