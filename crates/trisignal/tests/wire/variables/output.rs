@@ -29,6 +29,19 @@ fn redacted(variables: &[(&str, &str)], key: &'static str) -> [String; 2] {
     [&span.attributes, &log.attributes].map(|attributes| attributes.str(key).unwrap().to_owned())
 }
 
+/// How many records arrived of 100 equal ones of the level INFO and of ERROR each.
+fn repeated(variables: &[(&str, &str)]) -> [usize; 2] {
+    let service = Service::new(variables);
+    record(&service.telemetry, || {
+        for _ in 0..100 {
+            tracing::info!("repeated");
+            tracing::error!("failed");
+        }
+    });
+    service.end();
+    ["repeated", "failed"].map(|body| service.receiver.logs().body(body).count())
+}
+
 proofs! {
     RUST_LOG => {
         let service = Service::ran(&[("RUST_LOG", "warn")]);
@@ -59,6 +72,21 @@ proofs! {
         assert!(output("pretty").contains(" INFO "));
         assert_eq!(output("off"), "");
         assert_eq!(output("none"), "");
+    }
+
+    OTEL_RUST_SUPPRESSION_RATE => {
+        assert_eq!(repeated(&[]), [100, 100]);
+        let [info, error] = repeated(&[("OTEL_RUST_SUPPRESSION_RATE", "1")]);
+        assert!((1..100).contains(&info) && error == 100, "{info} {error}");
+    }
+
+    OTEL_RUST_SUPPRESSION_DUPLICATES => {
+        assert_eq!(repeated(&[("OTEL_RUST_SUPPRESSION_DUPLICATES", "3600000")]), [1, 100]);
+    }
+
+    OTEL_RUST_SUPPRESSION_ERRORS => {
+        let variables = [("OTEL_RUST_SUPPRESSION_DUPLICATES", "3600000"), ("OTEL_RUST_SUPPRESSION_ERRORS", "true")];
+        assert_eq!(repeated(&variables), [1, 1]);
     }
 
     OTEL_RUST_REDACTION => {
