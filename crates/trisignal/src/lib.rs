@@ -114,6 +114,13 @@ pub use self::report::{DestinationAccount, FlushReport, Health, Report, Shutdown
 pub use self::sampling::{Sampling, SamplingRule};
 pub use self::telemetry::Telemetry;
 
+/// Entrances for the fuzzer, which `cargo fuzz` compiles in and nobody else.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::config::fuzzing::{file, variables};
+}
+
 /// The OpenTelemetry types that are part of this API, in the versions that it was built with.
 ///
 /// They are 0.x types: what is here may change its version with a minor version of this crate, and only here.

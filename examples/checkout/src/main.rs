@@ -6,7 +6,8 @@
 //! which one fails, and what an OTLP receiver in this process got of it is shown: traces across the services,
 //! their logs, their metrics, all with one correlation ID.
 //!
-//! With `OTEL_EXPORTER_OTLP_ENDPOINT` set it sends there instead, and prints links into Jaeger.
+//! With `OTEL_EXPORTER_OTLP_ENDPOINT` set it sends there instead, and prints links into Jaeger. With
+//! `OTEL_CONFIG_FILE=examples/checkout/trisignal.yaml` one file configures all of its services.
 
 mod args;
 mod database;

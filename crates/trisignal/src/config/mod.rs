@@ -9,6 +9,8 @@ mod entities;
 mod environment;
 mod exporters;
 pub(crate) mod file;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod limits;
 mod members;
 mod metrics;

@@ -143,7 +143,7 @@ pub(crate) fn load_file(
 }
 
 /// The configuration in a text; `name` is the file's, for messages.
-fn from_text(
+pub(super) fn from_text(
     name: &str,
     text: &str,
     settings: &Settings,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use trisignal_instrumentation::propagation::Format;
 
 use super::cursor::Cursor;
-use super::node::{Kind, Value};
+use super::node::{Kind, Node, Value};
 use super::problem::{Position, Problems};
 
 /// A value and where it stands.
@@ -122,6 +122,7 @@ impl Values {
                 values.put("NO_COLOR", "1".to_owned(), &color);
             }
         }
+        values.known_methods(root, problems);
         values.propagators(root);
         values.log_level(root);
         values.batches(root, problems);
@@ -178,6 +179,23 @@ impl Values {
             substituted,
         };
         self.0.insert(name, given);
+    }
+
+    /// There is one list for servers and clients.
+    fn known_methods(&mut self, root: &Cursor<'_>, problems: &mut Problems) {
+        const NAME: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
+        let Some(http) = root.find(&["instrumentation/development", "general", "http"]) else {
+            return;
+        };
+        let (client, server) = (http.get("client"), http.get("server"));
+        for side in [&client, &server].into_iter().flatten() {
+            self.take(NAME, side.get("known_methods"));
+        }
+        if let (Some(client), Some(server)) = (&client, &server)
+            && server.get("known_methods").is_some()
+        {
+            same_as(server, client, "known_methods", problems);
+        }
     }
 
     /// Both forms make one list. Without the section there are none.
@@ -354,9 +372,9 @@ fn exporter<'a>(owner: &Cursor<'a>) -> Option<Cursor<'a>> {
     Some(owner.get("exporter")?.choice()?.1)
 }
 
-/// Warns when `other` asks for something else than the first of its kind, which decides.
+/// Warns when `other` asks for something else than the one that decides.
 fn same_as(first: &Cursor<'_>, other: &Cursor<'_>, key: &str, problems: &mut Problems) {
-    let value = |cursor: &Cursor<'_>| cursor.get(key).map(|below| below.node.value.clone());
+    let value = |cursor: &Cursor<'_>| cursor.get(key).map(|below| said(below.node));
     if let Some(differing) = other.get(key)
         && !differing.node.is_null()
         && value(first) != value(other)
@@ -364,8 +382,42 @@ fn same_as(first: &Cursor<'_>, other: &Cursor<'_>, key: &str, problems: &mut Pro
         problems.warning(
             differing.at(),
             &differing.path,
-            "differs from the first of its signal, which decides for all",
+            "differs from another one, which decides for both",
             "it is left out",
         );
     }
+}
+
+/// The value without its place.
+fn said(node: &Node) -> Vec<String> {
+    match &node.value {
+        Value::Scalar(scalar) => vec![scalar.text.clone()],
+        Value::List(items) => items.iter().flat_map(said).collect(),
+        Value::Map(_) | Value::Broken => Vec::new(),
+    }
+}
+
+/// Where each variable has its place in a file: the names that [`Values`] may hold.
+#[cfg(test)]
+pub(super) fn names() -> Vec<&'static str> {
+    let tables = [PLACES, OURS];
+    let of_tables = tables.into_iter().flatten().map(|(_, name)| *name);
+    let others = [
+        "NO_COLOR",
+        "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS",
+        "OTEL_PROPAGATORS",
+        "OTEL_LOG_LEVEL",
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+        "OTEL_BLRP_SCHEDULE_DELAY",
+        "OTEL_BLRP_MAX_QUEUE_SIZE",
+        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        "OTEL_EXPORTER_PROMETHEUS_HOST",
+        "OTEL_EXPORTER_PROMETHEUS_PORT",
+    ];
+    of_tables.chain(others).collect()
 }

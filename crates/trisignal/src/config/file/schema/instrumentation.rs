@@ -60,23 +60,20 @@ static HTTP: Type = Type::record(
     "ExperimentalHttpInstrumentation",
     &[
         SEMCONV,
-        Key::unused(
-            "client",
-            Shape::Mapping(&HTTP_CLIENT),
-            "code sets it where it makes the client",
-        ),
-        Key::unused(
-            "server",
-            Shape::Mapping(&HTTP_SERVER),
-            "code sets it where it makes the server's layer",
-        ),
+        Key::new("client", Shape::Mapping(&HTTP_CLIENT), "Clients."),
+        Key::new("server", Shape::Mapping(&HTTP_SERVER), "Servers."),
     ],
 );
 
+const BY_CODE: &str = "code says it, where it makes the client or the server's layer";
 const HTTP_KEYS: [Key; 3] = [
-    Key::new("request_captured_headers", TEXTS, ""),
-    Key::new("response_captured_headers", TEXTS, ""),
-    Key::new("known_methods", ANY_TEXTS, ""),
+    Key::unused("request_captured_headers", TEXTS, BY_CODE),
+    Key::unused("response_captured_headers", TEXTS, BY_CODE),
+    Key::new(
+        "known_methods",
+        ANY_TEXTS,
+        "The methods that are shown by name; all others are `_OTHER`. One list for servers and clients: the server's, where both have one.",
+    ),
 ];
 static HTTP_CLIENT: Type = Type::record("ExperimentalHttpClientInstrumentation", &HTTP_KEYS);
 static HTTP_SERVER: Type = Type::record("ExperimentalHttpServerInstrumentation", &HTTP_KEYS);
