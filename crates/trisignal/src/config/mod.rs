@@ -169,6 +169,7 @@ impl SignalConfig {
 
 /// One destination of a signal.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a process has a handful of them")]
 pub(crate) enum ExporterConfig {
     /// A backend that speaks OTLP.
     Otlp(OtlpConfig),

@@ -62,7 +62,7 @@ proofs! {
         std::fs::write(&file, "file_format: \"1.1\"\n").unwrap();
         let service = Service::new(&[("OTEL_CONFIG_FILE", file.to_str().unwrap())]);
         service.work();
-        service.end();
+        service.finish();
         assert_eq!(service.arrived(), [0, 0, 0]);
     }
 
@@ -72,7 +72,7 @@ proofs! {
         std::fs::write(&file, "file_format: \"1.1\"\n").unwrap();
         let service = Service::new(&[("OTEL_EXPERIMENTAL_CONFIG_FILE", file.to_str().unwrap())]);
         service.work();
-        service.end();
+        service.finish();
         assert_eq!(service.arrived(), [0, 0, 0]);
         assert!(service.told()[0].contains("old name of OTEL_CONFIG_FILE"), "{:?}", service.told());
     }

@@ -43,7 +43,7 @@ fn notes(variables: &[(&str, &str)]) -> [String; 3] {
     let service = Service::new(variables);
     service.work();
     service.api_span(|span| span.with_attributes([KeyValue::new("note", "äöüß and more")]));
-    service.end();
+    service.finish();
     let api = service.receiver.spans().name("api").one().unwrap();
     let (span, log) = (service.span(), service.log());
     [&span.attributes, &api.attributes, &log.attributes]
@@ -70,7 +70,7 @@ fn log_attributes(variables: &[(&str, &str)]) -> (usize, u32) {
             "many"
         );
     });
-    service.end();
+    service.finish();
     let log = service.receiver.logs().body("many").one().unwrap();
     (log.attributes.len(), log.dropped_attributes_count)
 }

@@ -55,12 +55,12 @@ proofs! {
         // Without a flush, of its own.
         await_unique(&service.receiver, Signal::Metrics, 1);
         assert_eq!(service.receiver.received(Signal::Traces).requests, 0);
-        service.end();
+        service.finish();
         let slow = Service::new(&[("OTEL_METRIC_EXPORT_INTERVAL", NEVER), ("OTEL_BSP_SCHEDULE_DELAY", SOON)]);
         slow.work();
         await_unique(&slow.receiver, Signal::Traces, 1);
         assert_eq!(slow.receiver.received(Signal::Metrics).requests, 0);
-        slow.end();
+        slow.finish();
     }
 
     OTEL_METRIC_EXPORT_TIMEOUT => { gives_up("OTEL_METRIC_EXPORT_TIMEOUT", Signal::Metrics); }
@@ -78,7 +78,7 @@ proofs! {
             let service = Service::new(&[(variable, value)]);
             service.work();
             up_down(&service);
-            service.end();
+            service.finish();
             assert_eq!(temporality_of(&service, "orders.placed"), counter, "{value}");
             assert_eq!(temporality_of(&service, "orders.amount"), counter, "{value}");
             assert_eq!(temporality_of(&service, "orders.open"), open, "{value}");
@@ -100,7 +100,7 @@ proofs! {
             let service = Service::new(&[("OTEL_METRICS_EXEMPLAR_FILTER", filter)]);
             service.work();
             service.telemetry.meter("orders").u64_counter("orders.alone").build().add(1, &[]);
-            service.end();
+            service.finish();
             (exemplars(&service, "orders.placed"), exemplars(&service, "orders.alone"))
         };
         assert_eq!(with("trace_based"), (1, 0));
@@ -117,7 +117,7 @@ proofs! {
         service.work();
         let page = page(&format!("localhost:{port}")).unwrap();
         assert!(page.contains("orders_placed"), "{page}");
-        service.end();
+        service.finish();
         assert_eq!(service.receiver.received(Signal::Metrics).requests, 0);
     }
 
@@ -132,7 +132,7 @@ proofs! {
         service.work();
         assert!(page(&format!("127.0.0.2:{port}")).unwrap().contains("orders_placed"));
         assert_eq!(page(&format!("127.0.0.1:{port}")), None);
-        service.end();
+        service.finish();
         assert!(service.receiver.received(Signal::Metrics).requests > 0);
     }
 

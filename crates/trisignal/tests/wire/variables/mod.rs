@@ -140,12 +140,17 @@ impl Service {
         self.telemetry.shutdown_blocking(PATIENCE)
     }
 
+    /// The end, at which nothing is lost.
+    fn finish(&self) {
+        let report = self.end();
+        assert!(report.complete && report.lost() == 0, "{report}");
+    }
+
     /// [`work`](Self::work) and its end; for variables that let everything arrive.
     fn ran(variables: &[(&str, &str)]) -> Self {
         let service = Self::new(variables);
         service.work();
-        let report = service.end();
-        assert!(report.complete && report.lost() == 0, "{report}");
+        service.finish();
         service
     }
 

@@ -24,7 +24,7 @@ fn redacted(variables: &[(&str, &str)], key: &'static str) -> [String; 2] {
             )
         });
     });
-    service.end();
+    service.finish();
     let (span, log) = (service.span(), service.log());
     [&span.attributes, &log.attributes].map(|attributes| attributes.str(key).unwrap().to_owned())
 }
@@ -38,7 +38,7 @@ fn repeated(variables: &[(&str, &str)]) -> [usize; 2] {
             tracing::error!("failed");
         }
     });
-    service.end();
+    service.finish();
     ["repeated", "failed"].map(|body| service.receiver.logs().body(body).count())
 }
 

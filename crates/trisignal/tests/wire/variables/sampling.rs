@@ -36,7 +36,7 @@ proofs! {
         let service = Service::new(&[("OTEL_RUST_SAMPLING_RULES", "drop name=work; keep name=other")]);
         service.work();
         record(&service.telemetry, || drop(tracing::info_span!("other")));
-        service.end();
+        service.finish();
         assert_eq!(service.receiver.spans().names(), ["other"]);
     }
 
@@ -47,7 +47,7 @@ proofs! {
         let debugged = Context::new().with_baggage([KeyValue::new("debug", "1")]).attach();
         record(&service.telemetry, || drop(tracing::info_span!("debugged")));
         drop(debugged);
-        service.end();
+        service.finish();
         assert_eq!(service.receiver.spans().names(), ["debugged"]);
     }
 

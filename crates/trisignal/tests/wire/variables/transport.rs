@@ -101,7 +101,7 @@ proofs! {
         let endpoint = there.http_endpoint();
         let service = Service::with(there, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
         service.work();
-        service.end();
+        service.finish();
         assert_eq!(service.arrived(), EVERYTHING);
         // For one: as it is, and the others stay where they were.
         for signal in SIGNALS {
@@ -125,7 +125,7 @@ proofs! {
         let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
         let service = Service::with(receiver, &variables);
         service.work();
-        service.end();
+        service.finish();
         have(&service, &SIGNALS, |request| request.protocol == Protocol::Grpc);
     }
 

@@ -66,7 +66,7 @@ proofs! {
             let error = std::io::Error::other("disk full");
             tracing::error!(exception.message = %error, "failed");
         });
-        service.end();
+        service.finish();
         let log = service.receiver.logs().body("failed").one().unwrap();
         assert_eq!(log.attributes.str("exception.message"), Some("disk full"));
         assert!(service.told().is_empty());
