@@ -137,7 +137,6 @@ fn dashboards_have_answers_from_the_services_themselves() {
     let checkout = Checkout::start_scraped(&stack, Protocol::Grpc);
     let pushed = [
         "otel_sdk_exporter_metric_data_point",
-        "otel_sdk_metric_reader",
         "otelcol_receiver_accepted_metric_points",
     ];
     let mut queries = queries("gateway");

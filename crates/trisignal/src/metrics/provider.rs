@@ -66,7 +66,13 @@ impl Meters {
         let mut pages = None;
         if streams.prometheus.is_on() {
             let reader = PullReader::default();
-            let scraper = Scraper::new(reader.clone(), Arc::clone(&exemplars), overflows);
+            let state = Arc::clone(shared);
+            let timed = move || {
+                if let Some(durations) = state.durations.get() {
+                    durations.pulled();
+                }
+            };
+            let scraper = Scraper::new(reader.clone(), Arc::clone(&exemplars), overflows, timed);
             let listener = page
                 .map(|page| {
                     page.serve(

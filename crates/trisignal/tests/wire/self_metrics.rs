@@ -364,3 +364,72 @@ fn spans_are_counted_from_their_beginning() {
         (11, 0)
     );
 }
+
+/// Each destination has an account of its own, and each way of collecting its own times.
+#[test]
+fn every_destination_and_every_reader_is_told_apart() {
+    let receiver = receiver();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_endpoint()),
+        ("OTEL_TRACES_EXPORTER", "console,otlp".to_owned()),
+        ("OTEL_METRICS_EXPORTER", "otlp,prometheus".to_owned()),
+        ("OTEL_EXPORTER_PROMETHEUS_PORT", "0".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    receiver.script(Script::reject_if(is_poisoned(&[1])));
+    let telemetry = trisignal::builder("checkout")
+        .environment(BTreeMap::from(variables))
+        .console(ConsoleFormat::Off)
+        .console_writer(|_| Ok(()))
+        .own_metrics([OwnMetrics::Pipeline])
+        .limits(brisk())
+        .build()
+        .unwrap();
+    spans(&telemetry, 3);
+    let url = format!("http://{}/metrics", telemetry.metrics_address().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
+    let health = told(&telemetry);
+    let exported = last(&receiver, metric::OTEL_SDK_EXPORTER_SPAN_EXPORTED);
+    let told_of = |kind: &str| {
+        let points = exported.points.iter();
+        let of_kind = points.filter(|point| {
+            point
+                .attr("otel.component.type")
+                .and_then(|kind| kind.as_str())
+                == Some(kind)
+        });
+        let error = |point: &DataPoint| point.attr(ERROR).is_some();
+        of_kind
+            .map(|point| (error(point), count(point)))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(
+        told_of("console_span_exporter"),
+        BTreeMap::from([(false, 3)])
+    );
+    let otlp = BTreeMap::from([(false, 2), (true, 1)]);
+    assert_eq!(
+        told_of("otlp_http_span_exporter"),
+        otlp,
+        "{}",
+        health.traces
+    );
+    let collections = last(
+        &receiver,
+        metric::OTEL_SDK_METRIC_READER_COLLECTION_DURATION,
+    );
+    for (kind, at_least) in [
+        ("periodic_metric_reader", 1),
+        ("prometheus_http_text_metric_exporter", 1),
+    ] {
+        let point = collections.point("otel.component.type", kind);
+        assert!(
+            point.and_then(|point| point.count()) >= Some(at_least),
+            "{kind}"
+        );
+    }
+}

@@ -61,6 +61,8 @@ struct Shared {
     reader: PullReader,
     exemplars: Arc<Store>,
     overflows: Arc<OverflowWatch>,
+    /// Called after each collection, on its thread.
+    on_collected: Box<dyn Fn() + Send + Sync>,
     state: Mutex<State>,
     /// One page after the other: the SDK collects one at a time as well.
     turn: Arc<tokio::sync::Mutex<Buffers>>,
@@ -94,12 +96,14 @@ impl Scraper {
         reader: PullReader,
         exemplars: Arc<Store>,
         overflows: Arc<OverflowWatch>,
+        on_collected: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 reader,
                 exemplars,
                 overflows,
+                on_collected: Box::new(on_collected),
                 state: Mutex::default(),
                 turn: Arc::default(),
             }),
@@ -140,6 +144,7 @@ impl Shared {
         // Callbacks are guarded one by one; this is for everything else.
         let page = catch_unwind(AssertUnwindSafe(|| {
             self.reader.collect(&mut buffers.collected).ok()?;
+            (self.on_collected)();
             let page = write::page(&buffers.collected, &self.exemplars, format);
             self.exemplars.collected();
             self.overflows.look(&buffers.collected);

@@ -39,18 +39,16 @@ impl Component {
         ];
         let mut exporters = Vec::new();
         for (signal, target) in signals {
-            let otlp = target
-                .exporters
-                .iter()
-                .filter_map(|exporter| match exporter {
-                    ExporterConfig::Otlp(otlp) => Some(otlp),
-                    _ => None,
-                });
-            for (index, target) in otlp.enumerate() {
-                let mut exporter = Self::numbered(otlp_type(signal, target.protocol), index);
-                exporter.destination = Some(Destination { signal, index });
-                exporter.attributes.extend(server(target));
-                exporters.push(exporter);
+            let of_batches = target
+                .exporters_otlp_first()
+                .filter_map(|exporter| Some((exporter, type_of(signal, exporter)?)));
+            for (index, (exporter, kind)) in of_batches.enumerate() {
+                let mut part = Self::numbered(kind, index);
+                part.destination = Some(Destination { signal, index });
+                if let ExporterConfig::Otlp(otlp) = exporter {
+                    part.attributes.extend(server(otlp));
+                }
+                exporters.push(part);
             }
         }
         exporters
@@ -62,6 +60,19 @@ impl Component {
         attributes.push(KeyValue::new("error.type", error));
         attributes
     }
+}
+
+/// None for those that take no batches: the lines of the console are made where events happen, and pages are asked for.
+fn type_of(signal: Signal, exporter: &ExporterConfig) -> Option<&'static str> {
+    Some(match (exporter, signal) {
+        (ExporterConfig::Otlp(otlp), _) => otlp_type(signal, otlp.protocol),
+        (ExporterConfig::OtlpStdout, Signal::Traces) => "otlp_stdout_span_exporter",
+        (ExporterConfig::OtlpStdout, Signal::Metrics) => "otlp_stdout_metric_exporter",
+        (ExporterConfig::OtlpStdout, Signal::Logs) => "otlp_stdout_log_exporter",
+        (ExporterConfig::Console, Signal::Traces) => "console_span_exporter",
+        (ExporterConfig::Console, Signal::Metrics) => "console_metric_exporter",
+        (ExporterConfig::Console, Signal::Logs) | (ExporterConfig::Prometheus, _) => return None,
+    })
 }
 
 fn otlp_type(signal: Signal, protocol: Protocol) -> &'static str {

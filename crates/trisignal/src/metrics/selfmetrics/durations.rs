@@ -21,6 +21,7 @@ pub(crate) struct Durations {
     collection: Histogram<f64>,
     export: Histogram<f64>,
     reader: Vec<KeyValue>,
+    page: Vec<KeyValue>,
     exporters: Vec<(Destination, Vec<KeyValue>)>,
 }
 
@@ -52,6 +53,7 @@ impl Durations {
                 "The duration of exporting a batch of telemetry records.",
             ),
             reader: Component::named("periodic_metric_reader").attributes,
+            page: Component::named("prometheus_http_text_metric_exporter").attributes,
             exporters: exporters
                 .iter()
                 .filter_map(|exporter| Some((exporter.destination?, exporter.attributes.clone())))
@@ -59,11 +61,20 @@ impl Durations {
         }
     }
 
-    /// The collection that began on this thread is over.
+    /// The collection that began on this thread is over. It was for an export.
     pub(crate) fn collected(&self) {
+        self.collected_by(&self.reader);
+    }
+
+    /// The collection that began on this thread is over. It was for a page that Prometheus has asked for.
+    pub(crate) fn pulled(&self) {
+        self.collected_by(&self.page);
+    }
+
+    fn collected_by(&self, reader: &[KeyValue]) {
         if let Some(since) = COLLECTING_SINCE.take() {
             self.collection
-                .record(since.elapsed().as_secs_f64(), &self.reader);
+                .record(since.elapsed().as_secs_f64(), reader);
         }
     }
 
