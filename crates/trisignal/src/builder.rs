@@ -19,6 +19,7 @@ use crate::config::{
     self, ByteSize, Compression, Environment, Exporter, ProcessEnvironment, Protocol, Settings,
 };
 use crate::console::{ConsoleFormat, ConsoleWriter};
+use crate::control::Watched;
 use crate::error::Error;
 use crate::install;
 use crate::metrics::OwnMetrics;
@@ -504,6 +505,7 @@ impl Builder {
     /// When a setting of the builder or a certificate can't be used, or when the system gives no thread or not the
     /// address for Prometheus.
     pub fn build(self) -> Result<Telemetry, Error> {
+        let file = config::file::in_force(&self.settings, &*self.environment).map(Watched::new);
         let config = config::file::load(&self.settings, &*self.environment)?;
         let console_writer = match self.open_console {
             Some(open) => open(&config.service_name)?,
@@ -528,7 +530,9 @@ impl Builder {
             sampling.follow(&config, &pipeline);
         }
         let telemetry = Telemetry::new(config, Some(pipeline), providers, console_writer);
-        telemetry.follow_file(self.settings, self.environment);
+        if let Some(file) = file {
+            telemetry.follow_file(file, self.settings, self.environment);
+        }
         Ok(telemetry)
     }
 }

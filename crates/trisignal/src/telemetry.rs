@@ -19,7 +19,7 @@ use crate::bridge::layer::{BridgeOptions, layer as bridge_layer, lost_events};
 use crate::bridge::suppress::Suppressor;
 use crate::config::{self, Config, Environment, Settings, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
-use crate::control::{self, Control, Source};
+use crate::control::{self, Control, Source, Watched};
 use crate::error::Error;
 use crate::install;
 use crate::life::Life;
@@ -371,13 +371,17 @@ impl Telemetry {
     }
 
     /// Reads the configuration file again when it changes, as long as the pipeline runs.
-    pub(crate) fn follow_file(&self, settings: Settings, environment: Box<dyn Environment>) {
-        let path = config::file::in_force(&settings, &*environment);
-        let (Some(pipeline), Some(path)) = (&self.inner.pipeline, path) else {
+    pub(crate) fn follow_file(
+        &self,
+        file: Watched,
+        settings: Settings,
+        environment: Box<dyn Environment>,
+    ) {
+        let Some(pipeline) = &self.inner.pipeline else {
             return;
         };
         let source = Source {
-            path,
+            file,
             load: Arc::new(move || config::file::load(&settings, &*environment)),
             config: self.inner.config.clone(),
         };

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use self::reload::{Source, watch};
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
+
+pub(crate) use self::reload::{Source, Watched, watch};
 use self::slot::Slot;
 use crate::config::{Config, Effective, Origin, filter_directives};
 use crate::error::{Error, ErrorKind};
@@ -157,7 +160,7 @@ impl Control {
         let mut changed = self.state.changed();
         let before = slot.set(&directives, &filter);
         changed.insert(key, (directives, origin));
-        tracing::callsite::rebuild_interest_cache();
+        tell_callsites();
         Ok(before)
     }
 
@@ -178,6 +181,14 @@ impl Control {
         self.state.changed().insert(SAMPLER, (shown, origin));
         Ok(before)
     }
+}
+
+/// Has every callsite ask anew whether it is wanted.
+fn tell_callsites() {
+    // Where `tracing` knows of one dispatcher only, it asks that of the calling thread, which is none at all where the one
+    // is a scope of another thread. Once there was a second one, it asks all that it knows.
+    drop(Dispatch::new(NoSubscriber::new()));
+    tracing::callsite::rebuild_interest_cache();
 }
 
 /// The sampler without what the explanation has under keys of its own.

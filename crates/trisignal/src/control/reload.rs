@@ -16,9 +16,15 @@ use crate::pipeline::{Phase, Shared};
 /// How often the file is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// A configuration file as it was before it was read.
+pub(crate) struct Watched {
+    path: PathBuf,
+    stamp: Option<Stamp>,
+}
+
 /// A configuration file and how to read it.
 pub(crate) struct Source {
-    pub(crate) path: PathBuf,
+    pub(crate) file: Watched,
     pub(crate) load: Arc<dyn Fn() -> Result<Config, Error> + Send + Sync>,
     /// What was read of it at the start.
     pub(crate) config: Config,
@@ -43,11 +49,14 @@ struct Outcome {
 
 /// Follows the file until the pipeline drains.
 pub(crate) async fn watch(source: Source, control: Control, shared: Arc<Shared>) {
-    let Source { path, load, config } = source;
+    let Source { file, load, config } = source;
+    let Watched {
+        path,
+        stamp: mut known,
+    } = file;
     let started = Arc::new(config);
     let mut last = Arc::clone(&started);
     let mut phase = shared.phase();
-    let mut known = stamp(&path);
     let mut seen = known.clone();
     loop {
         tokio::select! {
@@ -80,6 +89,14 @@ pub(crate) async fn watch(source: Source, control: Control, shared: Arc<Shared>)
                 );
             }
         }
+    }
+}
+
+impl Watched {
+    /// To be called before the file is read, so that no change after that goes unseen.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let stamp = stamp(&path);
+        Self { path, stamp }
     }
 }
 

@@ -296,12 +296,11 @@ fn a_configuration_file_that_changes_is_read_again() {
     work("first");
 
     write("debug", 0.0, "");
-    eventually("the new file in force", || shows("console.filter = debug"));
-    assert!(
-        shows("traces.sampler = parentbased_traceidratio 0 "),
-        "{}",
-        telemetry.explain()
-    );
+    // The sampler is the last to change.
+    eventually("the new file in force", || {
+        shows("traces.sampler = parentbased_traceidratio 0 ")
+    });
+    assert!(shows("console.filter = debug"), "{}", telemetry.explain());
     work("second");
 
     // A file that can't be used changes nothing, nor does one that is gone.
@@ -314,7 +313,10 @@ fn a_configuration_file_that_changes_is_read_again() {
 
     // What needs a restart waits for it, and the rest is in force.
     write("info", 1.0, "    outbox_bytes: 1048576\n");
-    eventually("the third file in force", || shows("console.filter = info"));
+    eventually("the third file in force", || {
+        shows("traces.sampler = parentbased_traceidratio 1 ")
+    });
+    assert!(shows("console.filter = info"), "{}", telemetry.explain());
     assert!(shows("outbox = 32 MiB"), "{}", telemetry.explain());
     work("third");
 
