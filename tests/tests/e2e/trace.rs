@@ -97,6 +97,7 @@ fn one_request_is_one_trace(test: &str, protocol: Protocol) {
     logs_belong_to_the_trace(&stack, &log.trace_id, "order-4711");
 
     metrics_are_on_the_page(&stack);
+    exemplars_lead_to_traces(&stack);
 }
 
 fn order_is_one_trace(stack: &Stack, trace: &str, correlation: &str, failed: bool) {
@@ -261,5 +262,26 @@ fn metrics_are_on_the_page(stack: &Stack) {
             // A good and a bad one, each counted once.
             ((requests - 2.0).abs() < f64::EPSILON).then_some(())
         });
+    }
+}
+
+/// From a point of a metric, as the Collector shows it to Prometheus, to the trace in Jaeger.
+fn exemplars_lead_to_traces(stack: &Stack) {
+    const OPEN_METRICS: (&str, &str) = ("Accept", "application/openmetrics-text;version=1.0.0");
+    for name in [
+        "http_server_request_duration_seconds_bucket{",
+        "rpc_server_call_duration_seconds_bucket{",
+    ] {
+        let trace = until(&format!("an exemplar of {name}"), || {
+            let page = get(&stack.metrics_url(), &[OPEN_METRICS]).ok()?.body;
+            let mut buckets = page.lines().filter(|line| line.starts_with(name));
+            buckets.find_map(|line| {
+                let (_, exemplar) = line.split_once(" # ")?;
+                let (_, after) = exemplar.split_once("trace_id=\"")?;
+                Some(after.split_once('"')?.0.to_owned())
+            })
+        });
+        let spans = stack.jaeger().wait_for_trace(&trace, Checkout::is_whole);
+        assert!(spans.iter().any(|span| span.kind == SERVER), "{spans:#?}");
     }
 }
