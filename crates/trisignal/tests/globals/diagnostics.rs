@@ -343,3 +343,37 @@ fn an_unknown_authority_is_one_line() {
         }
     });
 }
+
+/// However often metrics are collected, and by how many.
+#[test]
+fn an_instrument_with_too_many_series_is_named_once() {
+    let test = "diagnostics::an_instrument_with_too_many_series_is_named_once";
+    isolated(test, || {
+        let (lines, receiver) = (Lines::default(), receiver());
+        let telemetry = lines
+            .attach(builder(&receiver, Protocol::HttpProtobuf))
+            .cardinality_limit(2)
+            .install()
+            .unwrap();
+        let meter = telemetry.meter("orders");
+        for name in ["narrow", "wide", "wider"] {
+            let counter = meter.u64_counter(name).build();
+            let most = if name == "narrow" { 2 } else { 5 };
+            for number in 0..most {
+                counter.add(1, &[trisignal::otel::KeyValue::new("number", number)]);
+            }
+        }
+        for _ in 0..3 {
+            assert!(telemetry.flush_blocking(PATIENCE).complete);
+        }
+        let named = |line: &serde_json::Value| {
+            let told = line["message"]
+                .as_str()?
+                .contains("more series than its limit");
+            told.then(|| line["instrument"].as_str().unwrap().to_owned())
+        };
+        let mut said: Vec<_> = lines.ours().iter().filter_map(named).collect();
+        said.sort();
+        assert_eq!(said, ["wide", "wider"]);
+    });
+}

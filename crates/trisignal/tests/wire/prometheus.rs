@@ -289,7 +289,7 @@ async fn a_router_shows_the_page() {
     let app: axum::Router =
         axum::Router::new().route_service("/metrics", telemetry.metrics_service());
     let get = || {
-        let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty());
+        let request = http::Request::get("/metrics").body(axum::body::Body::empty());
         app.clone().oneshot(request.unwrap())
     };
     let answer = get().await.unwrap();
@@ -305,7 +305,7 @@ async fn a_router_shows_the_page() {
     let _ = telemetry.shutdown(PATIENCE).await;
     assert_eq!(get().await.unwrap().status(), 503, "telemetry has ended");
     let without = builder(&receiver, Protocol::HttpProtobuf).build().unwrap();
-    let request = axum::http::Request::get("/metrics").body(()).unwrap();
+    let request = http::Request::get("/metrics").body(()).unwrap();
     let answer = without.metrics_service().oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 404);
 }

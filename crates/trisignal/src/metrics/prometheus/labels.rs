@@ -135,14 +135,18 @@ pub(super) fn name(name: &str, out: &mut String) {
 
 /// What is inside of quotes.
 pub(super) fn escape(text: &str, out: &mut String) {
-    for character in text.chars() {
-        match character {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            character => out.push(character),
-        }
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '"', '\n']) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        out.push_str(match special.as_bytes()[0] {
+            b'\n' => "\\n",
+            b'"' => "\\\"",
+            _ => "\\\\",
+        });
+        rest = &special[1..];
     }
+    out.push_str(rest);
 }
 
 /// A value as text, as OpenTelemetry puts attributes that are not text.
