@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt as _;
 use trisignal_receiver::{Answer, Receiver, Script};
-use trisignal_tests::{Checkout, Parts, Protocol, Stack, get, read_samples, root, say_not_run};
+use trisignal_tests::{
+    Checkout, Parts, Protocol, Stack, TracedSpan, get, read_samples, root, say_not_run, until,
+};
 
 /// A rate needs two scrapes, and a recorded one an evaluation behind that.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -123,6 +125,7 @@ fn dashboards_have_answers_through_the_collector() {
         all_have_answers(&stack, queries);
         nagios_sees_the_share_of_errors(&stack);
     });
+    exemplars_lead_to_traces(&stack);
     rules_are_healthy(&stack);
     let _logs = checkout.end();
 }
@@ -143,9 +146,31 @@ fn dashboards_have_answers_from_the_services_themselves() {
     queries.retain(|query| !pushed.iter().any(|name| query.contains(name)));
     assert!(queries.len() > 50, "only {} queries", queries.len());
     under_load(&checkout, || all_have_answers(&stack, queries));
+    exemplars_lead_to_traces(&stack);
     zabbix_finds_its_metrics(checkout.metrics_at("gateway"));
     rules_are_healthy(&stack);
     let _logs = checkout.end();
+}
+
+/// From a metric in Prometheus to a trace in Jaeger.
+fn exemplars_lead_to_traces(stack: &Stack) {
+    let (start, end) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+    let url = format!(
+        "{}/api/v1/query_exemplars?query=http_server_request_duration_seconds_bucket&start={start}&end={end}",
+        stack.prometheus_url()
+    );
+    let trace = until("an exemplar in Prometheus", || {
+        let answer = get(&url, &[]).ok()?.json();
+        let series = answer["data"].as_array()?.iter();
+        let mut exemplars = series.filter_map(|series| series["exemplars"].as_array());
+        let trace = &exemplars.next()?.first()?["labels"]["trace_id"];
+        trace.as_str().map(str::to_owned)
+    });
+    let has_route = |spans: &[TracedSpan]| {
+        let mut spans = spans.iter();
+        spans.any(|span| span.attribute("http.route").is_some())
+    };
+    let _spans = stack.jaeger().wait_for_trace(&trace, has_route);
 }
 
 /// Prometheus has loaded all rules, and none fails on what is really there.

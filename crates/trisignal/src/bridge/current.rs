@@ -3,15 +3,14 @@
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
-/// The span of the code that runs now, if it has one.
-#[allow(
-    dead_code,
-    reason = "for the exemplars of metrics, which are about to come"
-)]
-pub(crate) fn span() -> Option<SpanContext> {
+/// Shows `look` the span of the code that runs now, if it has one.
+pub(crate) fn with_span<T>(look: impl FnOnce(&SpanContext) -> T) -> Option<T> {
     Context::map_current(|cx| {
+        if !cx.has_active_span() {
+            return None;
+        }
         let span = cx.span();
         let context = span.span_context();
-        context.is_valid().then(|| context.clone())
+        context.is_valid().then(|| look(context))
     })
 }

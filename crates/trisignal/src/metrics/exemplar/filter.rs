@@ -3,7 +3,9 @@
 use std::fmt;
 
 use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
+
+use crate::bridge::current::with_span;
 
 /// Which measurements are kept as examples that lead from a metric to a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,20 +48,14 @@ impl ExemplarFilter {
 
 /// The current span, if it passes `test`.
 fn current(test: impl Fn(&SpanContext) -> bool) -> Place {
-    Context::map_current(|cx| {
-        if !cx.has_active_span() {
-            return None;
-        }
-        let span = cx.span();
-        let span = span.span_context();
-        (span.is_valid() && test(span)).then(|| (span.trace_id(), span.span_id()))
-    })
+    let place = |span: &SpanContext| test(span).then(|| (span.trace_id(), span.span_id()));
+    with_span(place).flatten()
 }
 
 /// Makes a span context the current one: for tests.
 #[cfg(test)]
 pub(crate) fn enter(sampled: bool) -> (SpanContext, opentelemetry::ContextGuard) {
-    use opentelemetry::trace::{TraceFlags, TraceState};
+    use opentelemetry::trace::{TraceContextExt, TraceFlags, TraceState};
     let flags = if sampled {
         TraceFlags::SAMPLED
     } else {
