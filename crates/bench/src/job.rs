@@ -151,8 +151,11 @@ impl Job {
     }
 
     /// Whether the queues are to hold everything, instead of what they hold as they come.
+    ///
+    /// What is done in small pieces is to be done by all, and none may save itself some of it by dropping. In a flood
+    /// and in a service everything is as it comes.
     pub(crate) fn needs_room(&self) -> bool {
-        true
+        self.work.is_micro()
     }
 
     /// What it is called in messages.
@@ -171,7 +174,7 @@ impl Job {
 
     /// Whether log records are part of the work.
     pub(crate) fn has_logs(&self) -> bool {
-        self.work == Work::Log
+        matches!(self.work, Work::Log | Work::Service | Work::Start)
     }
 }
 

@@ -72,10 +72,12 @@ fn measure(words: &[&str]) -> Result {
 fn load(server: &str, milliseconds: &str, rates: &[&str]) -> Result {
     let time = std::time::Duration::from_millis(milliseconds.parse()?);
     measure::pin(std::process::id(), 1);
-    let figures = match rates {
+    let mut figures = match rates {
         [rate, ..] => service::open(server, rate.parse()?, time)?,
         [] => service::closed(server, time)?,
     };
+    // Nothing was answered: then there are no quantiles, and JSON has no word for that.
+    figures.retain(|_, figure| figure.is_finite());
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
 }

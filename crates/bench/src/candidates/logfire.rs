@@ -2,6 +2,7 @@
 
 use logfire::Logfire;
 use logfire::config::{AdvancedOptions, SendToLogfire};
+use tracing_subscriber::filter::LevelFilter;
 
 use super::Running;
 use crate::Result;
@@ -15,6 +16,8 @@ pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
         .with_token("bench")
         .with_console(None)
         .with_service_name("bench")
+        // Its default is everything, also what its own transport says.
+        .with_default_level_filter(LevelFilter::INFO)
         .with_advanced_options(
             AdvancedOptions::default().with_base_url(format!("http://{}", job.sink)),
         )

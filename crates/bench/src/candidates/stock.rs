@@ -9,6 +9,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Runtime;
+use tracing::{Level, Metadata};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -39,7 +40,8 @@ pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
 /// For candidates whose spans are not those of `tracing`.
 pub(super) fn subscribe_logs(job: &Job, providers: &Providers) {
     if job.has_logs() {
-        let logs = OpenTelemetryTracingBridge::new(&providers.logger);
+        let logs =
+            OpenTelemetryTracingBridge::new(&providers.logger).with_filter(filter_fn(is_wanted));
         tracing_subscriber::registry().with(logs).init();
     }
 }
@@ -53,9 +55,23 @@ fn subscribe(job: &Job, providers: &Providers) {
         .with_threads(!lean)
         .with_tracked_inactivity(!lean)
         .with_tracer(providers.tracer.tracer("bench"))
-        .with_filter(filter_fn(move |metadata| metadata.is_span() || !has_logs));
-    let logs = has_logs.then(|| OpenTelemetryTracingBridge::new(&providers.logger));
+        .with_filter(filter_fn(move |metadata| {
+            is_wanted(metadata) && (metadata.is_span() || !has_logs)
+        }));
+    let logs = has_logs.then(|| {
+        OpenTelemetryTracingBridge::new(&providers.logger).with_filter(filter_fn(is_wanted))
+    });
     tracing_subscriber::registry().with(spans).with(logs).init();
+}
+
+/// What the exporters themselves say would be exported again, and again. Decided once for each call site.
+fn is_wanted(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    let is_own = |prefix: &&str| target.starts_with(*prefix);
+    *metadata.level() <= Level::INFO
+        && !["h2", "hyper", "opentelemetry", "reqwest", "tonic", "tower"]
+            .iter()
+            .any(is_own)
 }
 
 impl Providers {

@@ -49,8 +49,8 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
     stdout.read_line(&mut address)?;
     // The server has a processor of its own, so that what it does is what it costs.
     pin(server.0.id(), 0);
-    let time = (TIME * job.percent / 100).max(50).to_string();
-    let warm_up = (TIME * job.percent / 500).max(10).to_string();
+    let time = (TIME * job.percent / 100).max(100).to_string();
+    let warm_up = (TIME * job.percent / 500).max(50).to_string();
     load(program, &[address.trim(), &warm_up])?;
     let mut figures = load(program, &[address.trim(), &time])?;
     figures.extend(load(

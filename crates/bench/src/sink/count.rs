@@ -61,8 +61,10 @@ impl Totals {
             if !messages(metric).any(|(number, name)| number == 1 && MEASURED.contains(&name)) {
                 return;
             }
-            // Sum and histogram; a gauge measures nothing that could be added up.
-            for (number, data) in messages(metric).filter(|(number, _)| matches!(number, 7 | 9)) {
+            // Sum, histogram and exponential histogram; a gauge measures nothing that could be added up.
+            for (number, data) in
+                messages(metric).filter(|(number, _)| matches!(number, 7 | 9 | 10))
+            {
                 for (_, point) in messages(data).filter(|(number, _)| *number == 1) {
                     self.points += 1;
                     let wanted = if number == 7 { 6 } else { 4 };
