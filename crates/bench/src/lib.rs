@@ -47,8 +47,11 @@ pub fn main(count: Option<CountAllocations>) -> ExitCode {
 }
 
 fn is_part_or_flag(word: &str) -> bool {
-    ["--quick", "--build"].contains(&word) || Part::named(word).is_some()
+    ["--quick", "--build"].contains(&word) || word.starts_with(ONLY) || Part::named(word).is_some()
 }
+
+/// Jobs with this in their titles, as messages have them.
+const ONLY: &str = "--only=";
 
 /// Measures, prints what came out, and writes the page if all of it was measured.
 fn measure(words: &[&str]) -> Result {
@@ -59,10 +62,11 @@ fn measure(words: &[&str]) -> Result {
     };
     let named: Vec<Part> = words.iter().filter_map(|word| Part::named(word)).collect();
     let parts = if named.is_empty() { Part::ALL } else { &named };
-    let results = parent::run(parts, scale, words.contains(&"--build"))?;
+    let only = words.iter().find_map(|word| word.strip_prefix(ONLY));
+    let results = parent::run(parts, scale, only, words.contains(&"--build"))?;
     parent::save(&results)?;
     page::print(&results);
-    if named.is_empty() && scale == Scale::Full {
+    if named.is_empty() && only.is_none() && scale == Scale::Full {
         page::write(&results)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The logfire crate, told to send to the sink instead of its service.
 
 use logfire::Logfire;
-use logfire::config::{AdvancedOptions, SendToLogfire};
+use logfire::config::{AdvancedOptions, MetricsOptions, SendToLogfire};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::Running;
@@ -16,6 +16,7 @@ pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
         .with_token("bench")
         .with_console(None)
         .with_service_name("bench")
+        .with_metrics(Some(MetricsOptions::default()))
         // Its default is everything, also what its own transport says.
         .with_default_level_filter(LevelFilter::INFO)
         .with_advanced_options(

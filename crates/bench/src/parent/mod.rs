@@ -24,11 +24,17 @@ use crate::sink::Sink;
 /// # Errors
 ///
 /// When a process can't be started. A job that fails is told and left out.
-pub(crate) fn run(parts: &[Part], scale: Scale, build: bool) -> Result<Results> {
+pub(crate) fn run(
+    parts: &[Part],
+    scale: Scale,
+    only: Option<&str>,
+    build: bool,
+) -> Result<Results> {
     let mut machine = Machine::here();
     let programs = Programs::built()?;
     let mut sink = Sink::start(false)?;
-    let jobs = plan::jobs(parts, scale);
+    let mut jobs = plan::jobs(parts, scale);
+    jobs.retain(|job| only.is_none_or(|word| job.title().contains(word)));
     let mut entries: Vec<Entry> = jobs.into_iter().map(Entry::new).collect();
     let rounds = scale.rounds();
     for round in 0..rounds {
