@@ -198,9 +198,9 @@ variables! {
     INSECURE: bool = "OTEL_EXPORTER_OTLP_INSECURE" per signal, "true or false", "false", parse::boolean, Plain,
         "For gRPC endpoints without a scheme: `true` is http, else https.";
     CERTIFICATE: PathBuf = "OTEL_EXPORTER_OTLP_CERTIFICATE" per signal, "PEM file", "", parse::path, Secret,
-        "Authorities that the backend's certificate is checked against, in place of the system's.";
+        "Authorities that the backend's certificate is checked against, in place of the system's. The file is read again when it changes, for the next connection.";
     CLIENT_CERTIFICATE: PathBuf = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE" per signal, "PEM file", "", parse::path,
-        Secret, "The certificate shown to the backend.";
+        Secret, "The certificate shown to the backend. Read again like the one above, together with its key.";
     CLIENT_KEY: PathBuf = "OTEL_EXPORTER_OTLP_CLIENT_KEY" per signal, "PEM file", "", parse::path, Secret,
         "The private key of the client certificate.";
     HEADERS: http::HeaderMap = "OTEL_EXPORTER_OTLP_HEADERS" per signal, "k=v,k=v, percent-encoded", "", members::headers,

@@ -9,6 +9,7 @@ mod connections;
 mod fetch;
 mod grpc;
 mod http;
+mod rotating;
 mod tls;
 
 pub(crate) use self::connections::Connections;

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::rotating::{RotatingAuthorities, RotatingIdentity};
 use super::{CONNECT_TIMEOUT, Connector};
 use crate::config::{OtlpConfig, Protocol, TlsConfig};
 use crate::error::{Error, ErrorKind};
@@ -39,22 +43,55 @@ pub(super) fn connector(config: &OtlpConfig) -> Result<Connector, Error> {
 }
 
 fn client_config(tls: &TlsConfig) -> Result<ClientConfig, Error> {
-    let builder = builder()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = builder(&provider)?;
     let builder = match &tls.ca {
-        Some(path) => builder.with_root_certificates(roots(path)?),
+        Some(path) => {
+            let authorities = RotatingAuthorities::new(path, Arc::clone(&provider))?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(authorities))
+        }
         None => builder.with_native_roots().map_err(|error| {
             Error::new(ErrorKind::Tls, "the system has no usable root certificates")
                 .with_source(error)
         })?,
     };
-    let (Some(certificate), Some(key)) = (&tls.cert, &tls.key) else {
-        return Ok(builder.with_no_client_auth());
+    let mut config = match (&tls.cert, &tls.key) {
+        (Some(certificate), Some(key)) => {
+            let identity = RotatingIdentity::new(certificate, key, provider)?;
+            builder.with_client_cert_resolver(Arc::new(identity))
+        }
+        _ => builder.with_no_client_auth(),
     };
+    if tls.ca.is_some() || tls.cert.is_some() {
+        // A session that is resumed would go on with the certificates of before.
+        config.resumption = Resumption::disabled();
+    }
+    Ok(config)
+}
+
+/// Checks certificates of servers against the authorities in a file.
+pub(super) fn verifier(
+    path: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots(path)?), Arc::clone(provider))
+        .build()
+        .map_err(|error| unreadable("certificate", path, error))
+}
+
+/// The certificate of the client, which must fit its key.
+pub(super) fn identity(
+    certificate: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, Error> {
     let chain = certificates(certificate)?;
     let private =
         PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("client key", key, error))?;
-    builder
-        .with_client_auth_cert(chain, private)
+    CertifiedKey::from_der(chain, private, provider)
+        .map(Arc::new)
         .map_err(|error| {
             let text = format!(
                 "client certificate {} and its key can't be used",
@@ -66,7 +103,8 @@ fn client_config(tls: &TlsConfig) -> Result<ClientConfig, Error> {
 
 /// The configuration of a connector that never opens a TLS connection: it trusts nobody.
 fn unused() -> Result<ClientConfig, Error> {
-    Ok(builder()?
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(builder(&provider)?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth())
 }
@@ -74,9 +112,8 @@ fn unused() -> Result<ClientConfig, Error> {
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
 
 /// With ring by name: the process may have another provider as its default, or none.
-fn builder() -> Result<Builder, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
+fn builder(provider: &Arc<CryptoProvider>) -> Result<Builder, Error> {
+    ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| {
             Error::new(ErrorKind::Tls, "no TLS version is available").with_source(error)

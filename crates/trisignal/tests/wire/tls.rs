@@ -120,3 +120,60 @@ fn unusable_certificate_files_are_an_error() {
         assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
     }
 }
+
+/// Who rotates an authority or a certificate of the client need not restart the service; files that don't fit each other
+/// for a moment change nothing.
+#[test]
+fn certificates_are_read_again_when_they_change() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let directory = tempfile::tempdir().unwrap();
+    let [ca, certificate, key] =
+        ["ca.pem", "client.pem", "client.key"].map(|name| directory.path().join(name));
+    let put = |file: &std::path::Path, from: &std::path::Path| {
+        std::fs::copy(from, file).unwrap();
+    };
+    let (old_client, new_client) = (old.sign("checkout", VALID), new.sign("checkout", VALID));
+    put(&ca, &old.file());
+    put(&certificate, &old_client.certificate_file);
+    put(&key, &old_client.key_file);
+    for protocol in PROTOCOLS {
+        let receiver = receiver();
+        // The backend has the new ones already.
+        let identity = new.sign(HOST, VALID);
+        let proxy = Proxy::to(&receiver, protocol).tls(server(&identity, Some(&new), protocol));
+        let telemetry = builder_to(proxy.endpoint("https"), protocol)
+            .ca_certificate(&ca)
+            .client_certificate(&certificate, &key)
+            .limits(brisk())
+            .build()
+            .unwrap();
+        spans(&telemetry, 100);
+        let attempts = |count: usize| {
+            let wanted = proxy.connections() + count;
+            eventually("attempts", || {
+                let _ = telemetry.flush_blocking(Duration::from_millis(20));
+                proxy.connections() >= wanted
+            });
+        };
+        attempts(2);
+        put(&ca, &new.file());
+        attempts(2);
+        // Half of it: the old pair is still the one that fits.
+        put(&certificate, &new_client.certificate_file);
+        attempts(2);
+        assert!(receiver.requests().is_empty(), "{:?}", receiver.requests());
+        put(&key, &new_client.key_file);
+        eventually("delivery", || {
+            telemetry
+                .flush_blocking(Duration::from_millis(100))
+                .traces
+                .delivered
+                == 100
+        });
+        assert_all_delivered(&telemetry.shutdown_blocking(PATIENCE), &receiver);
+        assert_eq!(proxy.in_the_clear(), 0);
+        put(&ca, &old.file());
+        put(&certificate, &old_client.certificate_file);
+        put(&key, &old_client.key_file);
+    }
+}
