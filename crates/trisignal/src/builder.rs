@@ -1,5 +1,7 @@
 //! Setting up: resolve the configuration, build the pipeline, install it.
 
+mod lines;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
@@ -14,11 +16,10 @@ use tracing_subscriber::{Layer, Registry};
 use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 use trisignal_instrumentation::propagation::Format;
 
-use crate::bridge::suppress::Suppression;
 use crate::config::{
     self, ByteSize, Compression, Environment, Exporter, ProcessEnvironment, Protocol, Settings,
 };
-use crate::console::{ConsoleFormat, ConsoleWriter};
+use crate::console::ConsoleWriter;
 use crate::control::Watched;
 use crate::error::Error;
 use crate::install;
@@ -29,7 +30,6 @@ use crate::metrics::views::View;
 use crate::pipeline::Pipeline;
 use crate::pipeline::signal::Signal;
 use crate::providers::{Hooks, Providers};
-use crate::redact::Redaction;
 use crate::sampling::Sampling;
 use crate::telemetry::Telemetry;
 
@@ -199,18 +199,6 @@ impl Builder {
         self
     }
 
-    /// How events look on standard output. Default [`ConsoleFormat::Auto`].
-    pub fn console(mut self, format: ConsoleFormat) -> Self {
-        self.settings.console_format = Some(format);
-        self
-    }
-
-    /// Which events are written to the console, in the syntax of `RUST_LOG`. Default `info`.
-    pub fn console_filter(mut self, directives: impl Into<String>) -> Self {
-        self.settings.console_filter = Some(directives.into());
-        self
-    }
-
     /// What telemetry says about itself on the console, instead of `OTEL_LOG_LEVEL`. Default: what the console's filter
     /// says for the target `trisignal`.
     pub fn log_level(mut self, level: LevelFilter) -> Self {
@@ -230,44 +218,9 @@ impl Builder {
         self
     }
 
-    /// Which events are exported as log records, in the syntax of `RUST_LOG`. Default `info`. Warnings and errors inside
-    /// of an exported span are events of that span as well, whatever this says.
-    pub fn logs_filter(mut self, directives: impl Into<String>) -> Self {
-        self.settings.logs_filter = Some(directives.into());
-        self
-    }
-
     /// Which spans are exported, in the syntax of `RUST_LOG`. Default `info`.
     pub fn traces_filter(mut self, directives: impl Into<String>) -> Self {
         self.settings.traces_filter = Some(directives.into());
-        self
-    }
-
-    /// Gives console lines, each with its line feed, to `write` instead of standard output.
-    pub fn console_writer(
-        mut self,
-        write: impl Fn(&[u8]) -> std::io::Result<()> + Send + Sync + 'static,
-    ) -> Self {
-        self.console_writer = ConsoleWriter::from_fn(write);
-        self
-    }
-
-    /// Writes console lines to files in `directory`, which is made if need be, instead of standard output: to
-    /// `<service>.<date>.log`, a new one as `rotation` says, of which `keep` are kept, at least one. The format is JSON unless
-    /// something else is asked for.
-    ///
-    /// [`build`](Self::build) and [`install`](Self::install) fail when the file can't be opened.
-    #[cfg(feature = "rotation")]
-    pub fn console_file(
-        mut self,
-        directory: impl Into<PathBuf>,
-        rotation: crate::console::Rotation,
-        keep: usize,
-    ) -> Self {
-        let directory = directory.into();
-        self.open_console = Some(Box::new(move |service| {
-            rotation.open(&directory, service, keep)
-        }));
         self
     }
 
@@ -299,40 +252,6 @@ impl Builder {
         // The correlation ID is shown anyway, once it is checked.
         let keys = keys.into_iter().filter(|key| *key != BAGGAGE_KEY);
         add_new(&mut self.settings.baggage_attributes, keys);
-        self
-    }
-
-    /// What keeps call sites of events from flooding console lines and exported logs, instead of
-    /// `OTEL_RUST_SUPPRESSION_RATE` and its like. Default nothing.
-    pub fn suppression(mut self, suppression: Suppression) -> Self {
-        self.settings.suppression = Some(suppression);
-        self
-    }
-
-    /// Which secrets are hidden in console lines, log records and spans, instead of `OTEL_RUST_REDACTION` and its like.
-    /// Default [`Redaction::default`].
-    pub fn redaction(mut self, redaction: Redaction) -> Self {
-        self.settings.redaction = Some(redaction);
-        self
-    }
-
-    /// A rule of your own for texts in console lines, log records and spans. It is given the key and the value, for
-    /// messages, names of spans and descriptions of statuses with the key `""`, and what it answers is shown as it is;
-    /// where it answers `None`, what else is hidden is hidden as ever. Where it panics the value is hidden, and it is counted
-    /// ([`Health::callback_panics`](crate::Health::callback_panics)).
-    ///
-    /// It is called for every text on the thread that logs: make it quick.
-    ///
-    /// ```
-    /// let builder = trisignal::builder("checkout")
-    ///     .redact_with(|key, value| key.ends_with("iban").then(|| format!("{} characters", value.len())));
-    /// # let _ = builder;
-    /// ```
-    pub fn redact_with(
-        mut self,
-        rule: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.own_redaction = Some(Arc::new(rule));
         self
     }
 
