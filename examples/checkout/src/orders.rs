@@ -1,6 +1,8 @@
 //! The service that takes orders, by gRPC: it writes them down and puts them on the queue. An order of nothing makes it
 //! fail.
 
+use std::sync::Arc;
+
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
@@ -21,10 +23,10 @@ static ITEMS: Histogram =
 /// Runs the service. Answers whether no telemetry was lost.
 pub(crate) async fn run(serve: Serve, queue: Option<String>) -> Result<bool> {
     let telemetry = trisignal::init("orders")?;
-    let queue = Queue::open(queue.as_deref()).await?;
+    let queue = Arc::new(Queue::open(queue.as_deref()).await?);
     let service = Service {
         database: Database::open().await?,
-        queue,
+        queue: Arc::clone(&queue),
     };
 
     let listener = TcpListener::bind(serve.listen).await?;
@@ -35,12 +37,13 @@ pub(crate) async fn run(serve: Serve, queue: Option<String>) -> Result<bool> {
         .add_service(OrdersServer::new(service))
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), end)
         .await?;
+    queue.close().await;
     Ok(server::finish(telemetry).await)
 }
 
 struct Service {
     database: Database,
-    queue: Queue,
+    queue: Arc<Queue>,
 }
 
 #[tonic::async_trait]
