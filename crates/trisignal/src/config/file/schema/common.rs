@@ -64,7 +64,7 @@ const HEADERS_LIST: Key = Key::new(
 const COMPRESSION: Key = Key::new(
     "compression",
     TEXT,
-    "How bodies are compressed. Default `none`.",
+    "How bodies are compressed: `none`, `gzip`, `zstd`, or `auto`, the default, which is nothing towards this machine and gzip elsewhere.",
 );
 const TIMEOUT: Key = Key::new(
     "timeout",
