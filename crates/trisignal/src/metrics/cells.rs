@@ -11,8 +11,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry::trace::SpanContext;
+use opentelemetry::{KeyValue, Value};
+
+use crate::bridge::current::with_span;
 
 /// Sums that a thread keeps, over all instruments. A power of two.
 const SLOTS: usize = 256;
@@ -214,7 +216,7 @@ impl Cell {
 }
 
 fn in_sampled_span() -> bool {
-    Context::map_current(|cx| cx.has_active_span() && cx.span().span_context().is_sampled())
+    with_span(SpanContext::is_sampled).unwrap_or(false)
 }
 
 /// A number for an instrument and attributes in this order; `None` for values that are lists, which are rare and slow to

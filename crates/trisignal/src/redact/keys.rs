@@ -53,17 +53,27 @@ pub(super) struct KeyWords {
     /// Backwards, in lower case, without separators; each at least one byte.
     words: Vec<Box<[u8]>>,
     neutral: Vec<Box<[u8]>>,
+    /// By what the last letter of such a word is, what may stand before it: nearly every key is let pass by this alone.
+    endings: [u32; 32],
 }
 
 impl KeyWords {
     pub(super) fn new(redaction: &Redaction) -> Self {
         let more = redaction.more_keys.iter().map(String::as_str);
         let words = WORDS.into_iter().chain(more).map(backwards);
+        let words: Vec<_> = words
+            .filter(|word| redaction.keys && !word.is_empty())
+            .collect();
+        let neutral: Vec<_> = NEUTRAL.into_iter().map(backwards).collect();
+        let mut endings = [0; 32];
+        for word in words.iter().chain(&neutral) {
+            let before = word.get(1).map_or(u32::MAX, |before| 1 << class(*before));
+            endings[class(word[0])] |= before;
+        }
         Self {
-            words: words
-                .filter(|word| redaction.keys && !word.is_empty())
-                .collect(),
-            neutral: NEUTRAL.into_iter().map(backwards).collect(),
+            words,
+            neutral,
+            endings,
         }
     }
 
@@ -74,7 +84,7 @@ impl KeyWords {
 
     /// The same for a key that `text` ends in.
     pub(super) fn hide_at_end_of(&self, text: &[u8]) -> bool {
-        if self.words.is_empty() {
+        if self.words.is_empty() || !self.may_end(text) {
             return false;
         }
         let mut buffer = [0; COMPARED + 16];
@@ -91,13 +101,34 @@ impl KeyWords {
         let ends_in = |key: &[u8], words: &[Box<[u8]>]| {
             let mut words = words.iter();
             words
-                .find(|word| key.starts_with(word))
+                .find(|word| key.first() == word.first() && key.starts_with(word))
                 .map(|word| word.len())
         };
         ends_in(key, &self.words).is_some()
             || ends_in(key, &self.neutral)
                 .is_some_and(|neutral| ends_in(&key[neutral..], &self.words).is_some())
     }
+
+    /// Whether the last two letters of `text`, digits behind them left out, are those of any word.
+    fn may_end(&self, text: &[u8]) -> bool {
+        let near = text.iter().rev().take(READ);
+        let mut letters = near
+            .skip_while(|byte| is_separator(**byte) || byte.is_ascii_digit())
+            .filter(|byte| !is_separator(**byte));
+        let Some(last) = letters.next() else {
+            return false;
+        };
+        let before = self.endings[class(*last)];
+        // Without a second one it could be a word of one letter.
+        letters
+            .next()
+            .map_or(before != 0, |letter| before >> class(*letter) & 1 == 1)
+    }
+}
+
+/// The same for both cases of a letter. What is no letter shares the class of one, so that it may look like one.
+fn class(byte: u8) -> usize {
+    usize::from(byte & 31)
 }
 
 fn backwards(word: &str) -> Box<[u8]> {
