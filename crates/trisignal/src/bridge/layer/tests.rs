@@ -12,6 +12,7 @@ mod filters;
 mod hostile;
 
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use opentelemetry::{
     InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId,
@@ -32,6 +33,8 @@ use opentelemetry_sdk::{
 use prost::Message as _;
 use serde_json::Value as Json;
 use tracing_subscriber::{Registry, layer::SubscriberExt as _};
+
+use tracing::{Level, dispatcher};
 
 use super::*;
 use crate::{
