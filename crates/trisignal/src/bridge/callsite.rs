@@ -38,6 +38,8 @@ pub(crate) struct Callsite {
     pub(crate) log: Attributes,
     /// Whether spans have fields that are [`DIRECTIVES`].
     pub(crate) has_directives: bool,
+    /// Whether no two fields have one name.
+    pub(crate) has_distinct_fields: bool,
     /// The name that the user gave an event, if so: the default is `event <file>:<line>`.
     pub(crate) event_name: Option<&'static str>,
 }
@@ -114,6 +116,7 @@ impl Callsite {
                 .fields()
                 .iter()
                 .any(|field| DIRECTIVES.contains(&field.name())),
+            has_distinct_fields: has_distinct_fields(metadata),
             event_name: event_name(metadata),
         }
     }
@@ -137,6 +140,15 @@ impl Callsite {
             .flatten()
             .unwrap_or_else(|| Arc::new(Self::new(metadata)))
     }
+}
+
+fn has_distinct_fields(metadata: &Metadata<'_>) -> bool {
+    // `r#type` and `type` are one name.
+    let name =
+        |field: tracing::field::Field| field.name().strip_prefix("r#").unwrap_or(field.name());
+    let names: Vec<_> = metadata.fields().iter().map(name).collect();
+    let is_new = |(index, name): (usize, &&str)| !names[..index].contains(name);
+    names.iter().enumerate().all(is_new)
 }
 
 fn event_name(metadata: &'static Metadata<'static>) -> Option<&'static str> {

@@ -89,8 +89,9 @@ impl Beginning<'_> {
 
     fn capture(&self, open: &mut Open) {
         let fields = &mut open.state_mut().fields;
-        self.attributes
-            .record(&mut Capture::span(fields, &self.export.redactor));
+        let distinct = Callsite::of(self.attributes.metadata()).has_distinct_fields;
+        let mut capture = Capture::span(fields, &self.export.redactor).distinct(distinct);
+        self.attributes.record(&mut capture);
     }
 
     /// Asks the sampler, and gives the span its place in the trace. Answers the attributes that the sampler adds.

@@ -100,6 +100,8 @@ pub(crate) struct Capture<'a> {
     fields: &'a mut Fields,
     source: Source<'a>,
     redactor: &'a Redactor,
+    /// Whether each name comes once, and was not there before.
+    distinct: bool,
     panicked: bool,
 }
 
@@ -110,6 +112,7 @@ impl<'a> Capture<'a> {
             fields,
             source: Source::Span,
             redactor,
+            distinct: false,
             panicked: false,
         }
     }
@@ -125,7 +128,22 @@ impl<'a> Capture<'a> {
             fields,
             source: Source::Event { text, from_log },
             redactor,
+            distinct: false,
             panicked: false,
+        }
+    }
+
+    /// The same for fields of which each is new: those of a callsite with no name twice, into none.
+    pub(crate) fn distinct(mut self, distinct: bool) -> Self {
+        self.distinct = distinct && self.fields.is_empty();
+        self
+    }
+
+    fn set(&mut self, name: &str, value: Value<'_>) {
+        if self.distinct {
+            self.fields.add(name, value);
+        } else {
+            self.fields.set(name, value);
         }
     }
 
@@ -138,9 +156,9 @@ impl<'a> Capture<'a> {
         };
         match value {
             Value::Text(text) => self.set_text(name, text),
-            Value::Bool(_) => self.fields.set(name, value),
-            _ if self.redactor.hides(name) => self.fields.set(name, Value::Text(REDACTED)),
-            _ => self.fields.set(name, value),
+            Value::Bool(_) => self.set(name, value),
+            _ if self.redactor.hides(name) => self.set(name, Value::Text(REDACTED)),
+            _ => self.set(name, value),
         }
     }
 
@@ -162,7 +180,7 @@ impl<'a> Capture<'a> {
     fn set_text(&mut self, name: &'static str, text: &str) {
         let text = cut(text, MAX_TEXT);
         let shown = self.redactor.value(name, &text);
-        self.fields.set(name, Value::Text(&shown));
+        self.set(name, Value::Text(&shown));
     }
 
     fn is_message(&self, field: &Field) -> bool {

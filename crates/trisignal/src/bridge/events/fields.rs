@@ -113,13 +113,19 @@ impl Fields {
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.encoded().any(|field| field.key == name)
+        self.place_of(name).is_some()
     }
 
     /// Sets `name`, in the place that it had before if it was there.
     pub(crate) fn set(&mut self, name: &str, value: Value<'_>) {
         let field = self.field;
         self.put(name, |out| value::attribute(out, field, name, value));
+    }
+
+    /// Adds `name`, which is known not to be there.
+    pub(crate) fn add(&mut self, name: &str, value: Value<'_>) {
+        let field = self.field;
+        self.append(name, |out| value::attribute(out, field, name, value));
     }
 
     /// Sets an attribute of OpenTelemetry's API.
@@ -167,19 +173,11 @@ impl Fields {
     }
 
     fn put(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        self.has_reserved |= name.starts_with('c') && RESERVED.contains(&name);
-        let place = self.place_of(name);
+        let Some((start, behind)) = self.place_of(name) else {
+            return self.append(name, write);
+        };
         let end = self.bytes.len();
         write(&mut self.bytes);
-        let Some((start, behind)) = place else {
-            if self.bytes.len() > MAX_BYTES || self.count >= MAX_COUNT {
-                self.bytes.truncate(end);
-                self.dropped = self.dropped.saturating_add(1);
-            } else {
-                self.count += 1;
-            }
-            return;
-        };
         // The new one is moved to where the old one was.
         let length = self.bytes.len() - end;
         self.bytes[start..].rotate_right(length);
@@ -191,17 +189,30 @@ impl Fields {
         }
     }
 
+    fn append(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.has_reserved |= name.starts_with('c') && RESERVED.contains(&name);
+        let end = self.bytes.len();
+        write(&mut self.bytes);
+        if self.bytes.len() > MAX_BYTES || self.count >= MAX_COUNT {
+            self.bytes.truncate(end);
+            self.dropped = self.dropped.saturating_add(1);
+        } else {
+            self.count += 1;
+        }
+    }
+
     /// Where the field called `name` begins and ends.
     fn place_of(&self, name: &str) -> Option<(usize, usize)> {
-        let mut start = 0;
-        for field in self.encoded() {
-            let end = start + wire::field_len(field.message.len());
-            if field.key == name {
-                return Some((start, end));
+        let mut rest = &self.bytes[..];
+        loop {
+            let start = self.bytes.len() - rest.len();
+            let (_, message, behind) = wire::read_field(rest)?;
+            let (_, key, _) = wire::read_field(message)?;
+            if key == name.as_bytes() {
+                return Some((start, self.bytes.len() - behind.len()));
             }
-            start = end;
+            rest = behind;
         }
-        None
     }
 }
 
@@ -230,6 +241,17 @@ mod tests {
         fields.set("c", Value::Text(""));
         assert_eq!(fields.get("c"), Some(Value::Text("")));
         assert_eq!((fields.count(), fields.dropped()), (3, 0));
+    }
+
+    #[test]
+    fn fields_known_to_be_new_are_bounded_too() {
+        let mut fields = Fields::default();
+        for number in 0..MAX_COUNT {
+            fields.add(&format!("key {number}"), Value::Bool(true));
+        }
+        fields.add("one more", Value::Bool(true));
+        assert_eq!((fields.count(), fields.dropped()), (MAX_COUNT, 1));
+        assert!(!fields.contains("one more") && fields.contains("key 0"));
     }
 
     #[test]

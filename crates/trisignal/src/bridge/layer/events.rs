@@ -93,12 +93,14 @@ impl Bridge {
         scratch: &mut Scratch,
     ) {
         let time = SystemTime::now();
-        event.record(&mut Capture::event(
+        let mut capture = Capture::event(
             &mut scratch.fields,
             &mut scratch.text,
             event.is_log(),
             &self.redactor,
-        ));
+        )
+        .distinct(Callsite::of(event.metadata()).has_distinct_fields);
+        event.record(&mut capture);
         scratch.text.redact(&self.redactor);
         if let Some(span) = &takers.span {
             tell(span, event, metadata, scratch, nanoseconds(time));
