@@ -157,7 +157,8 @@ where
             let (Some(span), Some(other)) = (self.table.get(id), self.table.get(follows)) else {
                 return;
             };
-            if other.open.start.span.is_valid() {
+            // A cause is another span.
+            if other.open.start.span.is_valid() && id != follows {
                 span.open.add_link(&other.open.start.span, &[]);
             }
         });

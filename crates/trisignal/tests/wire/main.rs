@@ -6,6 +6,7 @@
 
 mod backends;
 mod bounds;
+mod bridges;
 mod certificates;
 mod common;
 mod compression;
@@ -26,6 +27,7 @@ mod rejected;
 mod sampling;
 mod self_metrics;
 mod signals;
+mod spans;
 mod suppression;
 mod switched_off;
 mod tls;
