@@ -94,8 +94,8 @@ pub use self::bridge::SpanExt;
 pub use self::bridge::suppress::Suppression;
 pub use self::builder::{Builder, Limits};
 pub use self::config::{
-    ByteSize, Compression, Environment, Exporter, FileProblem, ProcessEnvironment, Protocol,
-    Warning,
+    ByteSize, Compression, Configuration, Environment, Exporter, FileProblem, ProcessEnvironment,
+    Protocol, Warning,
 };
 pub use self::console::ConsoleFormat;
 #[cfg(feature = "rotation")]

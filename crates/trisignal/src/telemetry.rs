@@ -17,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::bridge::layer::{BridgeOptions, layer as bridge_layer, lost_events};
 use crate::bridge::suppress::Suppressor;
-use crate::config::{self, Config, Environment, Settings, Warning};
+use crate::config::{self, Config, Configuration, Environment, Settings, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
 use crate::control::{self, Control, Source, Watched};
 use crate::error::Error;
@@ -280,9 +280,14 @@ impl Telemetry {
     /// Every setting in force and where it comes from, one on a line, without secrets.
     #[must_use]
     pub fn explain(&self) -> String {
-        let mut now = self.inner.config.clone();
-        now.effective = self.inner.control.in_force(&now.effective);
-        now.explain()
+        self.config().explain()
+    }
+
+    /// Every setting in force and where it comes from, as text and as JSON, without secrets.
+    #[must_use]
+    pub fn config(&self) -> Configuration {
+        let effective = &self.inner.config.effective;
+        Configuration::new(self.inner.control.in_force(effective))
     }
 
     /// The provider of tracers, for code on the OpenTelemetry API; `None` when traces are not exported.

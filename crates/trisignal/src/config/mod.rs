@@ -29,6 +29,7 @@ mod tests;
 mod types;
 mod unsupported;
 mod variables;
+mod view;
 mod warning;
 
 use std::fmt;
@@ -55,6 +56,7 @@ pub(crate) use redact::endpoint_for_people;
 pub(crate) use resolve::resolve;
 pub(crate) use settings::Settings;
 pub use types::{ByteSize, Compression, Exporter, Protocol};
+pub use view::Configuration;
 pub use warning::Warning;
 
 /// What is in force, with the origin of each value.

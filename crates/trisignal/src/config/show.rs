@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use trisignal_instrumentation::propagation::Format;
 
+#[cfg(any(test, fuzzing))]
+use super::Config;
 use super::redact::value_for_people;
-use super::{Config, ConsoleFormat, Effective, Exporter, Origin};
+use super::{ConsoleFormat, Effective, Exporter, Origin};
 use crate::metrics::OwnMetrics;
 
+#[cfg(any(test, fuzzing))]
 impl Config {
     /// Each value in force with its origin, one per line, without secrets.
     pub(crate) fn explain(&self) -> String {
-        self.effective
-            .iter()
-            .map(|effective| format!("{effective}\n"))
-            .collect()
+        super::Configuration::new(self.effective.clone()).explain()
     }
 }
 

@@ -12,6 +12,7 @@ mod common;
 mod compression;
 mod config_file;
 mod control;
+mod explained;
 mod exporters;
 mod health;
 mod life;
