@@ -151,6 +151,9 @@ fn a_value_that_is_not_utf8_warns_and_counts_as_unset() {
         if row.name == "OTEL_TRACES_SAMPLER_ARG" {
             continue; // Only read for samplers that take a ratio.
         }
+        if row.name.ends_with("_CONFIG_FILE") {
+            continue; // Read before all others, and the name of a file need not be UTF-8.
+        }
         let raw = Raw(row.name, std::ffi::OsString::from_vec(vec![b'i', 0xff]));
         let config = resolve(&Settings::default(), &raw).unwrap();
         let told = warnings(&config);
