@@ -34,7 +34,7 @@ pub fn main(count: Option<CountAllocations>) -> ExitCode {
         ["load", server, milliseconds, rates @ ..] => load(server, milliseconds, rates),
         ["page", file] => parent::load(file).and_then(|results| page::write(&results)),
         ["smoke"] => parent::smoke(),
-        [parts @ ..] if parts.iter().all(|part| is_part_or_flag(part)) => measure(parts),
+        parts if parts.iter().all(|part| is_part_or_flag(part)) => measure(parts),
         unknown => Err(format!("unknown command: {}", unknown.join(" ")).into()),
     };
     match outcome {
