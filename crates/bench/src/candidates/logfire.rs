@@ -11,12 +11,14 @@ use crate::job::Job;
 struct Fire(Logfire);
 
 pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
+    // Its reader of metrics wants a runtime of tokio, which only the service has.
+    let has_runtime = tokio::runtime::Handle::try_current().is_ok();
     let logfire = logfire::configure()
         .send_to_logfire(SendToLogfire::Yes)
         .with_token("bench")
         .with_console(None)
         .with_service_name("bench")
-        .with_metrics(Some(MetricsOptions::default()))
+        .with_metrics(has_runtime.then(MetricsOptions::default))
         // Its default is everything, also what its own transport says.
         .with_default_level_filter(LevelFilter::INFO)
         .with_advanced_options(
