@@ -51,7 +51,7 @@ fn records_of_events_with_their_fields_and_those_of_their_spans() {
             let _inside = span.enter();
             tracing::info!(
                 api_key = "k",
-                pin.secret = 4711,
+                pin.secret = 471_147_114_711_471_147_i64,
                 items = 3,
                 url = "https://ann:hunter2@host/?sig=1&page=2",
                 "login with password=hunter2 by ann"
@@ -95,13 +95,13 @@ fn warnings_and_errors_that_are_events_of_their_span() {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 cookie = "id=1",
-                "failed with token=abc"
+                "failed with token=sesame"
             );
         },
     );
     let span = receiver.spans().one().unwrap();
     let shown = format!("{span:?} {:?}", receiver.logs().one().unwrap());
-    for secret in ["hunter2", "id=1", "abc"] {
+    for secret in ["hunter2", "id=1", "sesame"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     assert!(
@@ -121,13 +121,16 @@ fn spans_of_the_api_with_all_that_they_have() {
                 .tracer_provider()
                 .unwrap()
                 .tracer("by-hand")
-                .start("GET /?token=abc");
+                .start("GET /?token=sesame");
             span.set_attribute(KeyValue::new("db.password", "hunter2"));
-            span.set_attribute(KeyValue::new("login.token", 4711));
+            span.set_attribute(KeyValue::new("login.token", 471_147_114_711_471_147_i64));
             let cookies = Value::Array(Array::String(vec!["id=1".into(), "id=2".into()]));
             span.set_attribute(KeyValue::new("http.request.header.cookie", cookies));
             span.set_attribute(KeyValue::new("user", "ann"));
-            span.add_event("sent", vec![KeyValue::new("authorization", "Bearer abc")]);
+            span.add_event(
+                "sent",
+                vec![KeyValue::new("authorization", "Bearer sesame")],
+            );
             span.set_status(Status::error("refused password=hunter2"));
             span.end();
         },
@@ -143,7 +146,7 @@ fn spans_of_the_api_with_all_that_they_have() {
         ],
     );
     let shown = format!("{span:?}");
-    for secret in ["hunter2", "id=1", "id=2", "abc", "4711"] {
+    for secret in ["hunter2", "id=1", "id=2", "sesame", "471147114711471147"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     assert!(shown.contains("refused password=REDACTED"), "{shown}");
