@@ -431,12 +431,11 @@ impl Builder {
             None => self.console_writer,
         };
         if config.disabled || !config.records() {
-            return Ok(Telemetry::new(
-                config,
-                None,
-                Providers::default(),
-                console_writer,
-            ));
+            let telemetry = Telemetry::new(config, None, Providers::default(), console_writer);
+            if let Some(file) = file {
+                telemetry.follow_file(file, self.settings, self.environment)?;
+            }
+            return Ok(telemetry);
         }
         let prometheus = &config.metric_streams.prometheus;
         let page = prometheus
@@ -450,7 +449,7 @@ impl Builder {
         }
         let telemetry = Telemetry::new(config, Some(pipeline), providers, console_writer);
         if let Some(file) = file {
-            telemetry.follow_file(file, self.settings, self.environment);
+            telemetry.follow_file(file, self.settings, self.environment)?;
         }
         Ok(telemetry)
     }

@@ -20,13 +20,13 @@ use crate::bridge::suppress::Suppressor;
 use crate::config::{self, Config, Configuration, Environment, Settings, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
 use crate::control::{self, Control, Source, Watched};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::install;
 use crate::life::Life;
 use crate::metrics::prometheus::MetricsService;
 use crate::metrics::provider::Pages;
 use crate::metrics::{HealthService, OwnMetrics, own, runtime};
-use crate::pipeline::{Drained, Pipeline};
+use crate::pipeline::{Drained, Phase, Pipeline};
 use crate::providers::Providers;
 use crate::report::{FlushReport, Health, Report, ShutdownReport};
 use crate::shutdown_signal;
@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) suppressor: Option<Suppressor>,
     pub(crate) life: Mutex<Life>,
     signal: OnceLock<watch::Receiver<bool>>,
+    /// Without a pipeline: ends the thread that looks at the configuration file, when it is gone.
+    file: OnceLock<mpsc::Sender<()>>,
 }
 
 impl Telemetry {
@@ -81,6 +83,7 @@ impl Telemetry {
                 suppressor,
                 life,
                 signal,
+                file: OnceLock::new(),
             }),
         }
     }
@@ -375,23 +378,38 @@ impl Telemetry {
         }
     }
 
-    /// Reads the configuration file again when it changes, as long as the pipeline runs.
+    /// Reads the configuration file again when it changes, until the shutdown begins or the telemetry is gone.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
     pub(crate) fn follow_file(
         &self,
         file: Watched,
         settings: Settings,
         environment: Box<dyn Environment>,
-    ) {
-        let Some(pipeline) = &self.inner.pipeline else {
-            return;
-        };
+    ) -> Result<(), Error> {
         let source = Source {
             file,
             load: Arc::new(move || config::file::load(&settings, &*environment)),
             config: self.inner.config.clone(),
         };
-        let watch = control::watch(source, self.control(), Arc::clone(pipeline.shared()));
-        pipeline.runtime().spawn(watch);
+        let (end, ended) = mpsc::channel();
+        control::watch(source, self.control(), ended).map_err(|error| {
+            let text = "the thread that looks at the configuration file can't be started";
+            Error::new(ErrorKind::System, text).with_source(error)
+        })?;
+        match &self.inner.pipeline {
+            Some(pipeline) => {
+                let mut phase = pipeline.shared().phase();
+                pipeline.runtime().spawn(async move {
+                    let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
+                    drop(end);
+                });
+            }
+            None => drop(self.inner.file.set(end)),
+        }
+        Ok(())
     }
 
     /// Says how many measurements of static instruments before the installation found no place.

@@ -51,7 +51,7 @@ impl Beginning<'_> {
         if self.parent.is_telemetry_suppressed() {
             return self.capture_if(open, self.followed);
         }
-        let needs_attributes = self.export.sampling.needs_attributes;
+        let needs_attributes = self.export.sampling.needs_attributes();
         self.capture_if(open, needs_attributes || self.followed);
         let added = self.sample(open, &asked);
         if !open.start.recording {
@@ -99,7 +99,7 @@ impl Beginning<'_> {
         let around = self.parent.span();
         let around = Some(around.span_context()).filter(|around| around.is_valid());
         let trace_id = around.map_or_else(ids::trace_id, SpanContext::trace_id);
-        let attributes: Vec<_> = if self.export.sampling.needs_attributes {
+        let attributes: Vec<_> = if self.export.sampling.needs_attributes() {
             open.state_mut().fields.iter().map(key_value).collect()
         } else {
             Vec::new()

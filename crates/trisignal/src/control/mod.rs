@@ -1,20 +1,24 @@
-//! What can be changed while the service runs: the three filters and the sampling ratio.
+//! What can be changed while the service runs: the three filters and the sampling; by code only the ratio of the latter.
 //!
 //! What is changed is in force when the call returns, for every layer of the telemetry. The cost of an event stays
 //! what it is: callsites remember whether they are wanted, and are told anew when a filter changes.
 
 mod reload;
+mod sampler;
 mod slot;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 
-pub(crate) use self::reload::{Source, Watched, watch};
+pub(crate) use self::reload::Source;
+use self::sampler::{NoShare, SAMPLER, Sampling};
 use self::slot::Slot;
+pub(crate) use self::watch::{Watched, watch};
 use crate::config::{Config, Effective, Origin, filter_directives};
 use crate::error::{Error, ErrorKind};
 use crate::filter::Filter;
@@ -42,19 +46,17 @@ struct State {
     console: Slot,
     logs: Slot,
     traces: Slot,
-    sampling: Option<Chosen>,
-    /// As it was at the start.
-    sampler: SamplerConfig,
-    ratio: Mutex<Option<f64>>,
-    /// By the key of the explanation.
-    changed: Mutex<BTreeMap<&'static str, (String, Origin)>>,
+    sampling: Sampling,
+    /// By the key of the explanation; nothing where the setting is no more.
+    changed: Mutex<Changed>,
 }
+
+type Changed = BTreeMap<&'static str, Option<(String, Origin)>>;
 
 /// The key of a setting that can be changed, as the explanation has it.
 pub(crate) const CONSOLE_FILTER: &str = "console.filter";
 pub(crate) const LOGS_FILTER: &str = "logs.filter";
 pub(crate) const TRACES_FILTER: &str = "traces.filter";
-pub(crate) const SAMPLER: &str = "traces.sampler";
 
 impl Control {
     pub(crate) fn new(config: &Config, sampling: Option<Chosen>) -> Self {
@@ -63,9 +65,7 @@ impl Control {
                 console: Slot::new(&config.console.filter),
                 logs: Slot::new(&config.logs_filter),
                 traces: Slot::new(&config.traces_filter),
-                ratio: Mutex::new(config.sampler.main_ratio()),
-                sampler: named_sampler(config),
-                sampling,
+                sampling: Sampling::new(config, sampling),
                 changed: Mutex::default(),
             }),
         }
@@ -112,9 +112,15 @@ impl Control {
             let text = format!("the sampling ratio {share} is not a number from 0 to 1");
             return Err(Error::new(ErrorKind::Configuration, text));
         }
+        // Locked first: of two changes at once the one that is shown is the one in force.
+        let mut changed = self.state.changed();
         let leaf = SamplerConfig::Ratio(share);
-        let shown = self.state.sampler.with_main_leaf(&leaf).to_string();
-        self.sample(&leaf, shown, Origin::RunTime)
+        let (before, shown) = self.state.sampling.set_share(&leaf).map_err(|NoShare| {
+            let text = "the sampler in force has no ratio that could be changed";
+            Error::new(ErrorKind::Configuration, text)
+        })?;
+        changed.insert(SAMPLER, Some((shown, Origin::RunTime)));
+        Ok(before)
     }
 
     /// A filter of these directives for a layer, which follows their changes.
@@ -133,15 +139,28 @@ impl Control {
     /// `effective` as it is now.
     pub(crate) fn in_force(&self, effective: &[Effective]) -> Vec<Effective> {
         let changed = self.state.changed();
-        let now = |effective: &Effective| match changed.get(effective.key.as_str()) {
-            Some((value, origin)) => Effective {
-                key: effective.key.clone(),
-                value: value.clone(),
-                origin: origin.clone(),
-            },
-            None => effective.clone(),
+        let mut now = Vec::with_capacity(effective.len());
+        let shown = |key: &str, found: &Option<(String, Origin)>| {
+            let (value, origin) = found.clone()?;
+            Some(Effective {
+                key: key.to_owned(),
+                value,
+                origin,
+            })
         };
-        effective.iter().map(now).collect()
+        for effective in effective {
+            match changed.get(effective.key.as_str()) {
+                Some(found) => now.extend(shown(&effective.key, found)),
+                None => now.push(effective.clone()),
+            }
+        }
+        // What the start knew nothing of comes last.
+        for (key, found) in changed.iter() {
+            if !effective.iter().any(|effective| effective.key == *key) {
+                now.extend(shown(key, found));
+            }
+        }
+        now
     }
 
     fn filter(&self, key: &'static str, directives: &str, origin: Origin) -> Result<String, Error> {
@@ -159,26 +178,8 @@ impl Control {
         // Locked until callsites know: of two changes at once one is the last for all of them.
         let mut changed = self.state.changed();
         let before = slot.set(&directives, &filter);
-        changed.insert(key, (directives, origin));
+        changed.insert(key, Some((directives, origin)));
         tell_callsites();
-        Ok(before)
-    }
-
-    fn sample(&self, leaf: &SamplerConfig, shown: String, origin: Origin) -> Result<f64, Error> {
-        let mut ratio = self
-            .state
-            .ratio
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let chosen = self.state.sampling.as_ref();
-        let sampler = chosen.and_then(|chosen| chosen.built_in.as_ref());
-        let is_set = sampler.is_some_and(|sampler| sampler.set_leaf(leaf));
-        let (Some(before), true) = (*ratio, is_set) else {
-            let text = "the sampler in force has no ratio that could be changed";
-            return Err(Error::new(ErrorKind::Configuration, text));
-        };
-        *ratio = leaf.main_ratio();
-        self.state.changed().insert(SAMPLER, (shown, origin));
         Ok(before)
     }
 }
@@ -191,26 +192,8 @@ fn tell_callsites() {
     tracing::callsite::rebuild_interest_cache();
 }
 
-/// The sampler without what the explanation has under keys of its own.
-fn named_sampler(config: &Config) -> SamplerConfig {
-    let has = |key: &str| {
-        config
-            .effective
-            .iter()
-            .any(|effective| effective.key == key)
-    };
-    let mut sampler = &config.sampler;
-    loop {
-        sampler = match sampler {
-            SamplerConfig::Debug(_, inner) if has("traces.debug_baggage") => inner,
-            SamplerConfig::Rules(_, inner) if has("traces.sampling_rules") => inner,
-            _ => return sampler.clone(),
-        };
-    }
-}
-
 impl State {
-    fn changed(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, (String, Origin)>> {
+    fn changed(&self) -> MutexGuard<'_, Changed> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

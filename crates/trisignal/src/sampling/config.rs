@@ -113,6 +113,23 @@ impl SamplerConfig {
         }
     }
 
+    /// Whether somebody else says what a part of it does.
+    pub(crate) fn has_remote(&self) -> bool {
+        match self {
+            Self::AlwaysOn
+            | Self::AlwaysOff
+            | Self::Ratio(_)
+            | Self::PerSecond(_)
+            | Self::OwnCode => false,
+            Self::ParentBased(each) => each.all().into_iter().any(Self::has_remote),
+            Self::Rules(rules, otherwise) => {
+                otherwise.has_remote() || rules.iter().any(|rule| rule.sampler.has_remote())
+            }
+            Self::Debug(_, inner) => inner.has_remote(),
+            Self::JaegerRemote(_) => true,
+        }
+    }
+
     /// What can be changed at run time: "always", "never" or a ratio, where everything else has been asked.
     pub(crate) fn main_leaf(&self) -> Option<&Self> {
         match self {

@@ -35,15 +35,16 @@ use crate::pipeline::Pipeline;
 pub(crate) struct Chosen {
     /// Its panics are contained.
     pub(crate) sampler: Arc<dyn ShouldSample>,
-    /// Whether its decisions look at attributes.
-    #[allow(dead_code, reason = "for the span layer, which is about to be ours")]
-    pub(crate) needs_attributes: bool,
-    #[allow(dead_code, reason = "for changes at run time, which are about to come")]
     /// The same sampler where it is one of ours, which can be changed at run time.
     pub(crate) built_in: Option<Sampler>,
 }
 
 impl Chosen {
+    /// Whether its decisions look at attributes: whoever can't be asked may.
+    pub(crate) fn needs_attributes(&self) -> bool {
+        self.built_in.as_ref().is_none_or(Sampler::needs_attributes)
+    }
+
     /// Keeps what is controlled from elsewhere up to date, as long as `pipeline` runs. Where that can't even begin, what
     /// holds at first holds on.
     pub(crate) fn follow(&self, config: &Config, pipeline: &Pipeline) {
@@ -94,14 +95,12 @@ pub(crate) fn configured(
                 inner,
                 guard: guard.clone(),
             }),
-            needs_attributes: true,
             built_in: None,
         },
         None => {
             let sampler = Sampler::new(config);
             Chosen {
                 sampler: Arc::new(sampler.clone()),
-                needs_attributes: config.needs_attributes(),
                 built_in: Some(sampler),
             }
         }

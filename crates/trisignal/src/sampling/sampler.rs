@@ -1,7 +1,10 @@
-//! The built-in samplers: a tree that is made once and only read from then on, but for the numbers in it.
+//! The built-in samplers: a tree that is made once and only read from then on, but for the numbers in it. Another tree may take
+//! its place at run time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwapOption;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
@@ -18,7 +21,16 @@ use super::threshold::{self, Threshold};
 /// A built-in sampler. Clones are the same sampler.
 #[derive(Clone, Debug)]
 pub(crate) struct Sampler {
-    root: Arc<Node>,
+    tree: Arc<Tree>,
+}
+
+#[derive(Debug)]
+struct Tree {
+    first: Node,
+    /// Whether there was ever another one: asking that is all that changes at run time cost those who never change.
+    is_replaced: AtomicBool,
+    now: ArcSwapOption<Node>,
+    needs_attributes: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -77,13 +89,23 @@ impl Sampler {
     /// The sampler that `config` describes; for one that the code brings, which is not here, everything.
     pub(crate) fn new(config: &SamplerConfig) -> Self {
         Self {
-            root: Arc::new(Node::new(config)),
+            tree: Arc::new(Tree {
+                first: Node::new(config),
+                is_replaced: AtomicBool::new(false),
+                now: ArcSwapOption::empty(),
+                needs_attributes: AtomicBool::new(config.needs_attributes()),
+            }),
         }
     }
 
     /// Decides, without an allocation.
     pub(crate) fn decide(&self, question: &Question<'_>) -> Answer {
-        self.root.decide(question)
+        self.with_root(|root| root.decide(question))
+    }
+
+    /// Whether decisions look at attributes now.
+    pub(crate) fn needs_attributes(&self) -> bool {
+        self.tree.needs_attributes.load(Ordering::Relaxed)
     }
 
     /// The samplers in it that are controlled from elsewhere, with the places that control them.
@@ -92,17 +114,42 @@ impl Sampler {
         config: &'a SamplerConfig,
     ) -> Vec<(&'a JaegerRemote, Arc<Remote>)> {
         let mut found = Vec::new();
-        self.root.remotes(config, &mut found);
+        self.with_root(|root| root.remotes(config, &mut found));
         found
     }
 
     /// Another leaf, where there is one to change: see [`SamplerConfig::main_leaf`]. Says whether there is.
     pub(crate) fn set_leaf(&self, leaf: &SamplerConfig) -> bool {
-        let (Some(share), Some(level)) = (self.root.main_share(), level_of(leaf)) else {
-            return false;
-        };
-        share.set(level);
-        true
+        self.with_root(|root| {
+            let (Some(share), Some(level)) = (root.main_share(), level_of(leaf)) else {
+                return false;
+            };
+            share.set(level);
+            true
+        })
+    }
+
+    /// Decides as `config` describes from now on. What rates have counted begins anew.
+    pub(crate) fn replace(&self, config: &SamplerConfig) {
+        let tree = &self.tree;
+        let needs_attributes = config.needs_attributes();
+        // Attributes that nobody reads do no harm; those that are missing would.
+        if needs_attributes {
+            tree.needs_attributes.store(true, Ordering::Relaxed);
+        }
+        tree.now.store(Some(Arc::new(Node::new(config))));
+        tree.is_replaced.store(true, Ordering::Release);
+        if !needs_attributes {
+            tree.needs_attributes.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn with_root<T>(&self, look: impl FnOnce(&Node) -> T) -> T {
+        let tree = &self.tree;
+        if !tree.is_replaced.load(Ordering::Acquire) {
+            return look(&tree.first);
+        }
+        look(tree.now.load().as_deref().unwrap_or(&tree.first))
     }
 }
 

@@ -18,5 +18,6 @@ mod lines;
 #[path = "../wire/proxy.rs"]
 #[allow(dead_code)]
 mod proxy;
+mod reload;
 mod secrets;
 mod variables;

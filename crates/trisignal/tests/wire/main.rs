@@ -25,6 +25,7 @@ mod prometheus_cost;
 mod proxy;
 mod redaction;
 mod rejected;
+mod reload;
 mod sampling;
 mod self_metrics;
 mod signals;

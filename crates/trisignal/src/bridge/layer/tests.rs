@@ -97,7 +97,6 @@ impl Out {
             ledger: Arc::default(),
             sampling: Chosen {
                 sampler,
-                needs_attributes: false,
                 built_in: None,
             },
             limits: Limits::default(),
