@@ -1,12 +1,14 @@
 //! Setting up: resolve the configuration, build the pipeline, install it.
 
+mod limits;
 mod lines;
+mod metrics;
+mod otlp;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::logs::LogProcessor;
@@ -16,22 +18,19 @@ use tracing_subscriber::{Layer, Registry};
 use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 use trisignal_instrumentation::propagation::Format;
 
-use crate::config::{
-    self, ByteSize, Compression, Environment, Exporter, ProcessEnvironment, Protocol, Settings,
-};
+use crate::config::{self, Entity, Environment, Exporter, ProcessEnvironment, Settings};
 use crate::console::ConsoleWriter;
 use crate::control::Watched;
 use crate::error::Error;
 use crate::install;
-use crate::metrics::OwnMetrics;
-use crate::metrics::exemplar::ExemplarFilter;
 use crate::metrics::prometheus::Bound;
-use crate::metrics::views::View;
 use crate::pipeline::Pipeline;
 use crate::pipeline::signal::Signal;
 use crate::providers::{Hooks, Providers};
 use crate::sampling::Sampling;
 use crate::telemetry::Telemetry;
+
+pub use self::limits::Limits;
 
 /// A layer of the user on the subscriber that [`Builder::install`] makes.
 pub(crate) type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -62,35 +61,6 @@ pub struct Builder {
 /// Opens what the console writes to, for the service of this name.
 type OpenConsole = Box<dyn FnOnce(&str) -> Result<ConsoleWriter, Error>>;
 
-/// Limits of the pipeline. What is `None` is as the environment says, or the default.
-///
-/// ```
-/// use trisignal::{ByteSize, Limits};
-///
-/// let limits = Limits { outbox: Some(ByteSize::from_mib(8)), ..Limits::default() };
-/// # let _ = trisignal::builder("checkout").limits(limits);
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
-    /// Items that wait to be encoded, for spans and for logs each; the oldest are dropped beyond it. Default 65,536.
-    pub queue_items: Option<usize>,
-    /// Bytes of these items, for spans and for logs each. Default 16 MiB.
-    pub queue_bytes: Option<ByteSize>,
-    /// Items in one batch. Default 512.
-    pub batch_items: Option<usize>,
-    /// How long an item waits for its batch to fill. Default 5 s for spans, 1 s for logs.
-    pub schedule_delay: Option<Duration>,
-    /// Encoded bytes of all signals that wait for the backend; the oldest batch is dropped beyond it. Default 32 MiB.
-    pub outbox: Option<ByteSize>,
-    /// How long an encoded batch is kept for a backend that does not take it. Default 1 hour.
-    pub max_age: Option<Duration>,
-    /// The ceiling of the first wait between two attempts; it doubles with each attempt, and the wait is drawn from
-    /// zero to it. Default 500 ms.
-    pub retry_initial: Option<Duration>,
-    /// The highest ceiling. Default 30 s.
-    pub retry_max: Option<Duration>,
-}
-
 impl Builder {
     pub(crate) fn new(service_name: Cow<'static, str>) -> Self {
         Self {
@@ -115,6 +85,20 @@ impl Builder {
     /// Adds resource attributes. They win over detected ones and over `OTEL_RESOURCE_ATTRIBUTES`.
     pub fn resource(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
         self.settings.resource.extend(attributes);
+        self
+    }
+
+    /// What the service is part of, such as a host or a deployment, instead of `OTEL_ENTITIES`. Their attributes are
+    /// attributes of the resource, below those of [`resource`](Self::resource). Default none.
+    pub fn entities(mut self, entities: impl IntoIterator<Item = Entity>) -> Self {
+        self.settings.entities = Some(entities.into_iter().collect());
+        self
+    }
+
+    /// Whether nothing is recorded or exported, instead of `OTEL_SDK_DISABLED`. Propagators still work, and so does the
+    /// console. Default false.
+    pub fn disabled(mut self, disabled: bool) -> Self {
+        self.settings.disabled = Some(disabled);
         self
     }
 
@@ -148,54 +132,6 @@ impl Builder {
     ) -> Self {
         let chosen = self.settings.exporters[signal.index()].insert(Vec::new());
         add_new(chosen, exporters);
-        self
-    }
-
-    /// Where OTLP goes, for all signals: the base URL of an OTLP/HTTP receiver, to which `v1/traces` and its like are
-    /// appended, or the URL of an OTLP/gRPC one. Default `http://localhost:4318`, for gRPC `http://localhost:4317`.
-    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.settings.endpoint = Some(url.into());
-        self
-    }
-
-    /// How OTLP travels. Default [`Protocol::HttpProtobuf`].
-    pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.settings.protocol = Some(protocol);
-        self
-    }
-
-    /// Adds a header (gRPC: metadata) to every request. Its value is treated as a secret.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.settings.headers.push((name.into(), value.into()));
-        self
-    }
-
-    /// How long one attempt to send a request may take; zero is "no limit". Default 10 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = Some(timeout);
-        self
-    }
-
-    /// How requests are compressed. Default [`Compression::Auto`].
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.settings.compression = Some(compression);
-        self
-    }
-
-    /// A PEM file of the certificates to trust, instead of the system's.
-    pub fn ca_certificate(mut self, file: impl Into<PathBuf>) -> Self {
-        self.settings.ca_certificate = Some(file.into());
-        self
-    }
-
-    /// PEM files of the certificate, with its chain, and the private key to show to the backend (mTLS).
-    pub fn client_certificate(
-        mut self,
-        certificate: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-    ) -> Self {
-        self.settings.client_certificate = Some(certificate.into());
-        self.settings.client_key = Some(key.into());
         self
     }
 
@@ -252,86 +188,6 @@ impl Builder {
         // The correlation ID is shown anyway, once it is checked.
         let keys = keys.into_iter().filter(|key| *key != BAGGAGE_KEY);
         add_new(&mut self.settings.baggage_attributes, keys);
-        self
-    }
-
-    /// How often metrics are exported. Default 60 s.
-    pub fn metric_interval(mut self, interval: Duration) -> Self {
-        self.settings.metric_interval = Some(interval);
-        self
-    }
-
-    /// What is measured without being asked for, instead of `OTEL_RUST_OWN_METRICS`. None at all turns it off. Default
-    /// [`OwnMetrics::ALL`].
-    ///
-    /// ```
-    /// use trisignal::OwnMetrics;
-    ///
-    /// let builder = trisignal::builder("checkout").own_metrics([OwnMetrics::Process]);
-    /// # let _ = builder;
-    /// ```
-    pub fn own_metrics(mut self, groups: impl IntoIterator<Item = OwnMetrics>) -> Self {
-        let chosen = self.settings.own_metrics.insert(Vec::new());
-        add_new(chosen, groups);
-        self
-    }
-
-    /// Where the page for Prometheus is served, with [`Exporter::Prometheus`] among the exporters of metrics: a host name
-    /// or an address, and a port, where 0 is any that is free; [`Telemetry::metrics_address`] tells it. Default
-    /// `localhost`, 9464.
-    ///
-    /// The page shows the resource, and names and attributes of metrics, to everybody who can reach the address.
-    ///
-    /// ```
-    /// use trisignal::{Exporter, Signal};
-    ///
-    /// let builder = trisignal::builder("checkout")
-    ///     .exporters(Signal::Metrics, [Exporter::Otlp, Exporter::Prometheus])
-    ///     .prometheus_address("localhost", 0);
-    /// # let _ = builder;
-    /// ```
-    pub fn prometheus_address(mut self, host: impl Into<String>, port: u16) -> Self {
-        self.settings.prometheus_address = Some((host.into(), port));
-        self
-    }
-
-    /// Collects metrics for [`Telemetry::metrics_service`], besides what the exporters of metrics are.
-    pub fn metrics_service(mut self) -> Self {
-        self.settings.metrics_service = true;
-        self
-    }
-
-    /// Which measurements are kept as examples that lead from a metric to a trace. Default
-    /// [`ExemplarFilter::TraceBased`].
-    pub fn exemplar_filter(mut self, filter: ExemplarFilter) -> Self {
-        self.settings.exemplar_filter = Some(filter);
-        self
-    }
-
-    /// Series of one instrument, at least 1. All beyond it are one, with the attribute `otel.metric.overflow`, and a log
-    /// line names the instrument once. Default 2,000.
-    pub fn cardinality_limit(mut self, limit: usize) -> Self {
-        self.settings.cardinality_limit = Some(limit);
-        self
-    }
-
-    /// Adds a view: what some instruments bring is dropped, renamed or cut down.
-    pub fn view(mut self, view: View) -> Self {
-        self.settings.views.push(view);
-        self
-    }
-
-    /// Limits of the pipeline.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        let settings = &mut self.settings;
-        settings.queue_items = limits.queue_items;
-        settings.queue_bytes = limits.queue_bytes;
-        settings.batch_items = limits.batch_items;
-        settings.schedule_delay = limits.schedule_delay;
-        settings.outbox = limits.outbox;
-        settings.max_age = limits.max_age;
-        settings.retry_initial = limits.retry_initial;
-        settings.retry_max = limits.retry_max;
         self
     }
 
@@ -452,6 +308,14 @@ impl Builder {
             telemetry.follow_file(file, self.settings, self.environment)?;
         }
         Ok(telemetry)
+    }
+}
+
+/// What the builder was told.
+#[cfg(test)]
+impl Builder {
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 }
 

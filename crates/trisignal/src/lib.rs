@@ -94,8 +94,8 @@ pub use self::bridge::SpanExt;
 pub use self::bridge::suppress::Suppression;
 pub use self::builder::{Builder, Limits};
 pub use self::config::{
-    ByteSize, Compression, Configuration, Environment, Exporter, FileProblem, ProcessEnvironment,
-    Protocol, Warning,
+    Batch, ByteSize, Compression, Configuration, Entity, Environment, Exporter, FileProblem,
+    HistogramAggregation, ItemLimits, Otlp, ProcessEnvironment, Protocol, Temporality, Warning,
 };
 pub use self::console::ConsoleFormat;
 #[cfg(feature = "rotation")]

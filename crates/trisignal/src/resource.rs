@@ -16,11 +16,11 @@ const SERVICE_NAME: &str = "service.name";
 pub(crate) struct Layers<'a> {
     /// The name given to `init`, a default.
     pub init_name: &'a str,
-    /// `OTEL_RESOURCE_ATTRIBUTES`.
-    pub operator: &'a [(String, String)],
+    /// `OTEL_RESOURCE_ATTRIBUTES`, above what `OTEL_ENTITIES` has.
+    pub operator: &'a [KeyValue],
     /// `OTEL_SERVICE_NAME`.
     pub operator_name: Option<&'a str>,
-    pub version: Option<&'a str>,
+    /// The strongest last.
     pub code: &'a [KeyValue],
 }
 
@@ -46,12 +46,12 @@ impl Layers<'_> {
             .operator
             .iter()
             .rev()
-            .find(|(key, _)| key == SERVICE_NAME);
+            .find(|attribute| attribute.key.as_str() == SERVICE_NAME);
         let candidates = [
             (code, NameSource::Code),
             (self.operator_name.map(Cow::Borrowed), NameSource::Variable),
             (
-                attribute.map(|(_, value)| Cow::Borrowed(value.as_str())),
+                attribute.map(|attribute| attribute.value.as_str()),
                 NameSource::Attributes,
             ),
             (Some(Cow::Borrowed(self.init_name)), NameSource::Code),
@@ -70,18 +70,10 @@ impl Layers<'_> {
 
     /// Detected attributes under those of the operator under those of code.
     pub(crate) fn build(&self, detected: Vec<KeyValue>) -> Resource {
-        let operator = self
-            .operator
-            .iter()
-            .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-        let version = self
-            .version
-            .map(|version| KeyValue::new("service.version", version.to_owned()));
         Resource::builder_empty()
             .with_detector(Box::new(TelemetryResourceDetector))
             .with_attributes(detected)
-            .with_attributes(operator)
-            .with_attributes(version)
+            .with_attributes(self.operator.iter().cloned())
             .with_attributes(self.code.iter().cloned())
             .with_attribute(KeyValue::new(SERVICE_NAME, self.service_name().0))
             .build()
@@ -208,7 +200,6 @@ mod tests {
         init_name: "",
         operator: &[],
         operator_name: None,
-        version: None,
         code: &[],
     };
 

@@ -18,6 +18,12 @@ impl Builder {
         self
     }
 
+    /// Whether a terminal may have colours, instead of `NO_COLOR`. What is no terminal never has any. Default true.
+    pub fn console_color(mut self, color: bool) -> Self {
+        self.settings.console_color = Some(color);
+        self
+    }
+
     /// Which events are written to the console, in the syntax of `RUST_LOG`. Default `info`.
     pub fn console_filter(mut self, directives: impl Into<String>) -> Self {
         self.settings.console_filter = Some(directives.into());

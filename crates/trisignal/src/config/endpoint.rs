@@ -9,22 +9,22 @@ use super::redact::endpoint_for_people;
 use super::variables::{self as table, Signal, Variable};
 use super::{ConfigError, Origin, Protocol, Settings, Warning};
 
-/// The URL for one signal: of code, else its own variable, else the one for all signals, else on this machine.
+/// The URL for one signal: of code, else its own variable, else the one for all signals, else on this machine. Code and
+/// variables each have one for the signal and one for all.
 pub(super) fn endpoint(
     signal: Signal,
     protocol: Protocol,
+    insecure: bool,
     settings: &Settings,
     reader: &mut Reader<'_>,
 ) -> Result<Uri, ConfigError> {
     let key = format!("{}.endpoint", signal.name());
-    let insecure = insecure(signal, reader);
     let target = Target {
         signal,
         protocol,
         insecure,
     };
-    if let Some(asked) = &settings.endpoint {
-        let uri = endpoint_of_code(signal, protocol, insecure, asked)?;
+    if let Some(uri) = endpoint_of_code(signal, protocol, insecure, settings)? {
         reader.note(&key, endpoint_for_people(&uri.to_string()), Origin::Code);
         return Ok(uri);
     }
@@ -63,42 +63,56 @@ pub(super) fn exact_endpoint(
     }
 }
 
-/// The URL that code has for all signals.
+/// The URL that code has for the signal, else for all of them.
 pub(super) fn endpoint_of_code(
     signal: Signal,
     protocol: Protocol,
     insecure: bool,
-    asked: &str,
-) -> Result<Uri, ConfigError> {
+    settings: &Settings,
+) -> Result<Option<Uri>, ConfigError> {
+    let own = settings.otlp_of[signal.index()].endpoint.as_deref();
+    let own = own.map(|asked| ("otlp.endpoint", asked, Kind::Exact));
+    let general = settings.otlp.endpoint.as_deref();
+    let general = general.map(|asked| ("endpoint", asked, Kind::Base));
+    let Some((setting, asked, kind)) = own.or(general) else {
+        return Ok(None);
+    };
     let target = Target {
         signal,
         protocol,
         insecure,
     };
-    let (uri, flaw) = target
-        .parse(asked.trim(), Kind::Base)
-        .map_err(|problem| code("endpoint", problem))?;
-    if flaw == Some(Flaw::UserInfo) {
-        return Err(code(
-            "endpoint",
+    match target.parse(asked.trim(), kind) {
+        Ok((_, Some(Flaw::UserInfo))) => Err(code(
+            setting,
             "has user information, which belongs in a header",
-        ));
+        )),
+        Ok((uri, _)) => Ok(Some(uri)),
+        Err(problem) => Err(code(setting, problem)),
     }
-    Ok(uri)
 }
 
 /// Whether an endpoint without a scheme is plain text. The old names stand between the new ones.
-fn insecure(signal: Signal, reader: &mut Reader<'_>) -> bool {
+pub(super) fn insecure(signal: Signal, code: Option<bool>, reader: &mut Reader<'_>) -> bool {
     let old: Option<&Variable<bool>> = match signal {
         Signal::Traces => Some(&table::SPAN_INSECURE),
         Signal::Metrics => Some(&table::METRIC_INSECURE),
         Signal::Logs => None,
     };
-    reader
-        .read_own(signal, &table::INSECURE)
-        .or_else(|| old.and_then(|old| reader.read(old)))
-        .or_else(|| reader.read(&table::INSECURE))
-        .is_some_and(|(insecure, _)| insecure)
+    let found = match code {
+        Some(insecure) => Some((insecure, Origin::Code)),
+        None => reader
+            .read_own(signal, &table::INSECURE)
+            .or_else(|| old.and_then(|old| reader.read(old)))
+            .or_else(|| reader.read(&table::INSECURE)),
+    };
+    let (insecure, origin) = found.unwrap_or((false, Origin::Default));
+    reader.note(
+        &format!("{}.insecure", signal.name()),
+        insecure.to_string(),
+        origin,
+    );
+    insecure
 }
 
 /// What an endpoint is relative to.

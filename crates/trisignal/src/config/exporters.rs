@@ -63,7 +63,7 @@ fn exporters(text: &str, problems: &mut Problems, pages: bool) -> Option<Vec<Exp
 fn why_not(name: &str) -> &'static str {
     match name {
         "logging" => "a deprecated name of `console`, and not supported",
-        "zipkin" => "deprecated by OpenTelemetry, and not supported: Zipkin's successors take OTLP",
+        "zipkin" => "not supported: send OTLP to a Collector with the exporter `zipkin` instead",
         "prometheus" => "for metrics only",
         _ => "not known",
     }

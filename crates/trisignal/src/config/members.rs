@@ -1,14 +1,12 @@
 //! Variables that hold `key=value` members, percent-encoded: resource attributes and headers.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::KeyValue;
 
 use super::parse::Problems;
 
 /// One bad member makes all of it void, so that half a resource is never taken for the whole.
-pub(super) fn resource_attributes(
-    text: &str,
-    problems: &mut Problems,
-) -> Option<Vec<(String, String)>> {
+pub(super) fn resource_attributes(text: &str, problems: &mut Problems) -> Option<Vec<KeyValue>> {
     let mut attributes = Vec::new();
     // An empty member is only a comma too many, as templates leave it.
     for (at, member) in text
@@ -16,26 +14,26 @@ pub(super) fn resource_attributes(
         .enumerate()
         .filter(|(_, member)| !member.trim().is_empty())
     {
-        let Some((key, value)) = resource_member(member) else {
+        let Some(attribute) = resource_member(member) else {
             problems.note(
                 format!("has a member that can't be read, number {}", at + 1),
                 "all of its attributes are left out",
             );
             return None;
         };
-        attributes.push((key, value));
+        attributes.push(attribute);
     }
     Some(attributes)
 }
 
-fn resource_member(member: &str) -> Option<(String, String)> {
+fn resource_member(member: &str) -> Option<KeyValue> {
     let (key, value) = member.split_once('=')?;
     if value.contains('=') {
         return None;
     }
     let key = String::from_utf8(percent_decoded(key.trim())?).ok()?;
     let value = String::from_utf8(percent_decoded(value.trim())?).ok()?;
-    (!key.is_empty()).then_some((key, value))
+    (!key.is_empty()).then(|| KeyValue::new(key, value))
 }
 
 /// A bad member is left out, and named by its position or key: its text may be a secret.

@@ -8,7 +8,7 @@ use crate::metrics::views::{CARDINALITY, View};
 use super::parse::Problems;
 use super::reader::Reader;
 use super::variables as table;
-use super::{ConfigError, ExporterConfig};
+use super::{ConfigError, ExporterConfig, HistogramAggregation};
 use super::{Exporter, Origin, Settings, SignalConfig, file, show};
 
 /// How metrics are collected.
@@ -85,6 +85,12 @@ pub(super) fn metrics(
             views.to_vec()
         }
     };
+    let histograms = reader.pick(
+        "metrics.histogram_aggregation",
+        settings.histogram_aggregation,
+        &table::DEFAULT_HISTOGRAM_AGGREGATION,
+        show::display,
+    );
     MetricsConfig {
         prometheus,
         exemplars: reader.pick(
@@ -93,12 +99,7 @@ pub(super) fn metrics(
             &table::METRICS_EXEMPLAR_FILTER,
             show::display,
         ),
-        exponential: reader.pick(
-            "metrics.exponential_histograms",
-            None,
-            &table::DEFAULT_HISTOGRAM_AGGREGATION,
-            show::display,
-        ),
+        exponential: histograms == HistogramAggregation::ExponentialBuckets,
         cardinality_limit: limit,
         // Code has one limit for all.
         kind_limits: match (settings.cardinality_limit, reader.file) {
@@ -136,11 +137,10 @@ pub(super) fn exemplar_filter(text: &str, problems: &mut Problems) -> Option<Exe
     }
 }
 
-/// Whether it is the exponential one.
-pub(super) fn histogram(text: &str, problems: &mut Problems) -> Option<bool> {
+pub(super) fn histogram(text: &str, problems: &mut Problems) -> Option<HistogramAggregation> {
     match text.to_ascii_lowercase().as_str() {
-        "explicit_bucket_histogram" => Some(false),
-        "base2_exponential_bucket_histogram" => Some(true),
+        "explicit_bucket_histogram" => Some(HistogramAggregation::ExplicitBuckets),
+        "base2_exponential_bucket_histogram" => Some(HistogramAggregation::ExponentialBuckets),
         _ => problems
             .reject("is none of explicit_bucket_histogram, base2_exponential_bucket_histogram"),
     }

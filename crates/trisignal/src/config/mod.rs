@@ -11,9 +11,11 @@ mod exporters;
 pub(crate) mod file;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod identity;
 mod limits;
 mod members;
 mod metrics;
+mod options;
 mod otlp;
 mod parse;
 mod reader;
@@ -37,7 +39,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::Temporality;
 use trisignal_instrumentation::propagation::Format;
 
 use crate::bridge::suppress::Suppression;
@@ -48,14 +49,16 @@ use crate::pipeline::signal::Signal;
 use crate::redact::Redactor;
 use crate::sampling::SamplerConfig;
 
+pub use entities::Entity;
 pub use environment::{Environment, ProcessEnvironment};
 pub use file::FileProblem;
 pub(crate) use metrics::MetricsConfig;
+pub use options::{Batch, ItemLimits, Otlp};
 pub(crate) use parse::{Problems, filter_directives};
 pub(crate) use redact::endpoint_for_people;
 pub(crate) use resolve::resolve;
 pub(crate) use settings::Settings;
-pub use types::{ByteSize, Compression, Exporter, Protocol};
+pub use types::{ByteSize, Compression, Exporter, HistogramAggregation, Protocol, Temporality};
 pub use view::Configuration;
 pub use warning::Warning;
 
@@ -260,7 +263,9 @@ pub(crate) struct RetryConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Default,
-    /// The name of the variable.
+    /// Found out about the process and its machine.
+    Detected,
+    /// The name of the variable; of two that make one value, with `, ` between them.
     Environment(String),
     /// A line of the configuration file.
     File {

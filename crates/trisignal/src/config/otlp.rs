@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::endpoint::endpoint;
+use super::endpoint::{endpoint, insecure};
 use super::members::header;
 use super::parse::limit_of_time;
 use super::reader::Reader;
@@ -13,8 +13,8 @@ use super::redact::value_for_people;
 use super::show;
 use super::variables::{self as table, Signal, Variable};
 use super::{
-    ConfigError, Exporter, ExporterConfig, Origin, OtlpConfig, Settings, SignalConfig, TlsConfig,
-    Warning, file,
+    ConfigError, Exporter, ExporterConfig, Origin, Otlp, OtlpConfig, Settings, SignalConfig,
+    TlsConfig, Warning, file,
 };
 
 /// Everything about the way of one signal.
@@ -22,24 +22,16 @@ pub(super) fn signal(
     signal: Signal,
     settings: &Settings,
     reader: &mut Reader<'_>,
-    export_timeout: Option<(Option<Duration>, Origin)>,
 ) -> Result<SignalConfig, ConfigError> {
-    let (variable, [traces, metrics, logs]) = (signal.exporter(), &settings.exporters);
-    let code = match signal {
-        Signal::Traces => traces,
-        Signal::Metrics => metrics,
-        Signal::Logs => logs,
-    };
-    if let (None, Some(document)) = (code, reader.file) {
+    let code = settings.exporters[signal.index()].clone();
+    if let (None, Some(document)) = (&code, reader.file) {
         return file::exporters(signal, document, settings, reader);
     }
     let key = format!("{}.exporter", signal.name());
-    let chosen = reader.pick(&key, code.clone(), variable, show::exporters);
+    let chosen = reader.pick(&key, code, signal.exporter(), show::exporters);
     let exporters = chosen.into_iter().map(|exporter| {
         Ok(match exporter {
-            Exporter::Otlp => {
-                ExporterConfig::Otlp(otlp(signal, settings, reader, export_timeout.clone())?)
-            }
+            Exporter::Otlp => ExporterConfig::Otlp(otlp(signal, settings, reader)?),
             Exporter::Console => ExporterConfig::Console,
             Exporter::OtlpStdout => ExporterConfig::OtlpStdout,
             Exporter::Prometheus => ExporterConfig::Prometheus,
@@ -55,47 +47,64 @@ fn otlp(
     signal: Signal,
     settings: &Settings,
     reader: &mut Reader<'_>,
-    export_timeout: Option<(Option<Duration>, Origin)>,
 ) -> Result<OtlpConfig, ConfigError> {
+    let code = settings.otlp_for(signal);
     let protocol = reader.pick_for(
         signal,
         "protocol",
-        settings.protocol,
+        code.protocol,
         &table::PROTOCOL,
         show::display,
     );
-    let endpoint = endpoint(signal, protocol, settings, reader)?;
-    let timeout = reader.pick_for(
-        signal,
-        "timeout",
-        settings.timeout.map(limit_of_time),
-        &table::TIMEOUT,
-        show::timeout,
-    );
-    if let Some((limit, origin)) = &export_timeout {
-        reader.note(
-            &format!("{}.export_timeout", signal.name()),
-            show::timeout(limit),
-            origin.clone(),
-        );
-    }
+    let insecure = insecure(signal, code.insecure, reader);
     Ok(OtlpConfig {
-        endpoint,
+        endpoint: endpoint(signal, protocol, insecure, settings, reader)?,
         protocol,
-        headers: headers(signal, settings, reader)?,
-        timeout: match settings.timeout {
-            Some(_) => timeout,
-            None => shorter(timeout, export_timeout.and_then(|(limit, _)| limit)),
-        },
+        headers: headers(signal, &code, reader)?,
+        timeout: timeout(signal, settings, &code, reader),
         compression: reader.pick_for(
             signal,
             "compression",
-            settings.compression,
+            code.compression,
             &table::COMPRESSION,
             show::display,
         ),
-        tls: tls(signal, settings, reader)?,
+        tls: tls(signal, &code, reader),
     })
+}
+
+/// For one attempt: that of OTLP, or that of the batch processor or reader where it is shorter. Where code has the one,
+/// a variable of the other can't cut it.
+fn timeout(
+    signal: Signal,
+    settings: &Settings,
+    code: &Otlp,
+    reader: &mut Reader<'_>,
+) -> Option<Duration> {
+    let timeout = reader.pick_for(
+        signal,
+        "timeout",
+        code.timeout.map(limit_of_time),
+        &table::TIMEOUT,
+        show::timeout,
+    );
+    let variable = match signal {
+        Signal::Traces => &table::BSP_EXPORT_TIMEOUT,
+        Signal::Metrics => &table::METRIC_EXPORT_TIMEOUT,
+        Signal::Logs => &table::BLRP_EXPORT_TIMEOUT,
+    };
+    let export = match settings.batch_for(signal).export_timeout {
+        Some(limit) => Some((limit_of_time(limit), Origin::Code)),
+        None if code.timeout.is_some() => None,
+        None => reader.read(variable),
+    };
+    let (limit, origin) = export.unwrap_or((None, Origin::Default));
+    reader.note(
+        &format!("{}.export_timeout", signal.name()),
+        show::timeout(&limit),
+        origin,
+    );
+    shorter(timeout, limit)
 }
 
 /// The shorter of two limits, of which each may be absent.
@@ -108,46 +117,39 @@ pub(super) fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<
 
 fn headers(
     signal: Signal,
-    settings: &Settings,
+    settings: &Otlp,
     reader: &mut Reader<'_>,
 ) -> Result<HeaderMap, ConfigError> {
     let (mut headers, mut origin) = reader
         .read_for(signal, &table::HEADERS)
         .unwrap_or_else(|| (HeaderMap::new(), Origin::Default));
+    if add_headers(&mut headers, settings)? {
+        origin = Origin::Code;
+    }
+    let key = format!("{}.headers", signal.name());
+    reader.note(&key, show::headers(&headers), origin);
+    Ok(headers)
+}
+
+/// Adds the headers of code in place of those of the same name; whether there are any.
+pub(super) fn add_headers(headers: &mut HeaderMap, settings: &Otlp) -> Result<bool, ConfigError> {
     for (name, value) in &settings.headers {
         // Not even the name is shown: it may be a value in the wrong place.
         let (name, value) = header(name.trim(), value)
             .map_err(|problem| code("headers", format!("a member {problem}")))?;
         headers.insert(name, value);
-        origin = Origin::Code;
     }
-    let shown: Vec<String> = headers.keys().map(|name| format!("{name}=***")).collect();
-    reader.note(
-        &format!("{}.headers", signal.name()),
-        shown.join(","),
-        origin,
-    );
-    Ok(headers)
+    Ok(!settings.headers.is_empty())
 }
 
-fn tls(
-    signal: Signal,
-    settings: &Settings,
-    reader: &mut Reader<'_>,
-) -> Result<TlsConfig, ConfigError> {
-    if settings.client_certificate.is_some() != settings.client_key.is_some() {
-        return Err(code(
-            "client_certificate",
-            "needs both the certificate and its key",
-        ));
-    }
+fn tls(signal: Signal, code: &Otlp, reader: &mut Reader<'_>) -> TlsConfig {
     let mut file = |code: &Option<PathBuf>, variable: &Variable<PathBuf>| match code {
         Some(path) => Some((path.clone(), Origin::Code)),
         None => reader.read_for(signal, variable),
     };
-    let ca = file(&settings.ca_certificate, &table::CERTIFICATE);
-    let cert = file(&settings.client_certificate, &table::CLIENT_CERTIFICATE);
-    let key = file(&settings.client_key, &table::CLIENT_KEY);
+    let ca = file(&code.ca_certificate, &table::CERTIFICATE);
+    let cert = file(&code.client_certificate, &table::CLIENT_CERTIFICATE);
+    let key = file(&code.client_key, &table::CLIENT_KEY);
     let (cert, key) = match (cert, key) {
         (Some(cert), Some(key)) => (Some(cert), Some(key)),
         (cert, key) => {
@@ -168,17 +170,21 @@ fn tls(
             (None, None)
         }
     };
-    let mut in_force = |what: &str, file: Option<(PathBuf, Origin)>| {
-        let (path, origin) = file?;
-        let shown = value_for_people(&path.to_string_lossy());
-        reader.note(&format!("{}.{what}", signal.name()), shown, origin);
-        Some(path)
+    let mut in_force = |what: &str, file: Option<(PathBuf, Origin)>, none: &str| {
+        let (path, origin) = file.unzip();
+        let shown = path.as_ref().map_or_else(
+            || none.to_owned(),
+            |path: &PathBuf| value_for_people(&path.to_string_lossy()),
+        );
+        let key = format!("{}.{what}", signal.name());
+        reader.note(&key, shown, origin.unwrap_or(Origin::Default));
+        path
     };
-    Ok(TlsConfig {
-        ca: in_force("certificate", ca),
-        cert: in_force("client_certificate", cert),
-        key: in_force("client_key", key),
-    })
+    TlsConfig {
+        ca: in_force("certificate", ca, "of the system"),
+        cert: in_force("client_certificate", cert, "none"),
+        key: in_force("client_key", key, "none"),
+    }
 }
 
 pub(super) fn code(setting: &'static str, problem: impl Into<String>) -> ConfigError {

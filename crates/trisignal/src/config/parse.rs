@@ -5,13 +5,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use opentelemetry_sdk::metrics::Temporality;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Directive;
 use trisignal_instrumentation::propagation::Format;
 
 use super::redact::value_for_people;
-use super::{Compression, ConsoleFormat, Protocol};
+use super::{Compression, ConsoleFormat, Protocol, Temporality};
 use crate::metrics::OwnMetrics;
 
 /// Durations are cut to a year: longer ones mean "never", and must not overflow a clock.
@@ -143,7 +142,7 @@ pub(super) fn temporality(text: &str, problems: &mut Problems) -> Option<Tempora
         "cumulative" => Some(Temporality::Cumulative),
         "delta" => Some(Temporality::Delta),
         "lowmemory" => Some(Temporality::LowMemory),
-        _ => problems.reject("is not a known temporality"),
+        _ => problems.reject("is none of cumulative, delta, lowmemory"),
     }
 }
 
@@ -152,7 +151,7 @@ pub(super) fn protocol(text: &str, problems: &mut Problems) -> Option<Protocol> 
         "grpc" => Some(Protocol::Grpc),
         "http/protobuf" => Some(Protocol::HttpProtobuf),
         "http/json" => Some(Protocol::HttpJson),
-        _ => problems.reject("is not a known protocol"),
+        _ => problems.reject("is none of grpc, http/protobuf, http/json"),
     }
 }
 
@@ -162,7 +161,7 @@ pub(super) fn compression(text: &str, problems: &mut Problems) -> Option<Compres
         "none" => Some(Compression::None),
         "zstd" => Some(Compression::Zstd),
         "gzip" => Some(Compression::Gzip),
-        _ => problems.reject("is not a known compression"),
+        _ => problems.reject("is none of auto, none, gzip, zstd"),
     }
 }
 
@@ -176,7 +175,7 @@ pub(super) fn level(text: &str, problems: &mut Problems) -> Option<LevelFilter> 
         "info" => Some(LevelFilter::INFO),
         "debug" => Some(LevelFilter::DEBUG),
         "trace" => Some(LevelFilter::TRACE),
-        _ => problems.reject("is not a known level"),
+        _ => problems.reject("is none of none, error, warn, info, debug, trace"),
     }
 }
 
@@ -203,7 +202,7 @@ pub(super) fn console(text: &str, problems: &mut Problems) -> Option<ConsoleForm
         "ecs" => Some(ConsoleFormat::Ecs),
         // `none` is how all variables of OpenTelemetry spell "nothing at all".
         "off" | "none" => Some(ConsoleFormat::Off),
-        _ => problems.reject("is not a known form"),
+        _ => problems.reject("is none of auto, pretty, json, ecs, off"),
     }
 }
 

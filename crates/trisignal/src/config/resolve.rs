@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::resource::{self, Layers};
-
+use super::identity::identity;
 use super::parse::{delay, filter_directives};
 use super::reader::Reader;
 use super::redact::value_for_people;
@@ -43,19 +42,20 @@ pub(super) fn resolve_from(
     reader: &mut Reader<'_>,
 ) -> Result<Config, ConfigError> {
     settings.validate()?;
-    let disabled = reader.pick("disabled", None, &table::SDK_DISABLED, show::display);
-    let (service_name, resource) = identity(settings, reader);
-    // Where nobody sets these, an attempt is limited by the timeout of the exporter alone.
-    let span_limit = reader.read(&table::BSP_EXPORT_TIMEOUT);
-    let metric_limit = reader.read(&table::METRIC_EXPORT_TIMEOUT);
-    let log_limit = reader.read(&table::BLRP_EXPORT_TIMEOUT);
-    let traces = otlp::signal(Signal::Traces, settings, reader, span_limit)?;
-    let metrics = otlp::signal(Signal::Metrics, settings, reader, metric_limit)?;
-    let logs = otlp::signal(Signal::Logs, settings, reader, log_limit)?;
+    let disabled = reader.pick(
+        "disabled",
+        settings.disabled,
+        &table::SDK_DISABLED,
+        show::display,
+    );
+    let identity = identity(settings, reader);
+    let traces = otlp::signal(Signal::Traces, settings, reader)?;
+    let metrics = otlp::signal(Signal::Metrics, settings, reader)?;
+    let logs = otlp::signal(Signal::Logs, settings, reader)?;
     let mut config = Config {
         disabled,
-        service_name,
-        resource,
+        service_name: identity.service_name.clone(),
+        resource: identity.resource.clone(),
         metric_streams: metrics::metrics(settings, &metrics, reader),
         traces,
         metrics,
@@ -80,7 +80,7 @@ pub(super) fn resolve_from(
             &table::LOGS_TRACE_BASED,
             show::display,
         ),
-        limits: super::limits::limits(reader),
+        limits: super::limits::limits(settings, reader),
         span_batch: span_batch(settings, reader),
         log_batch: log_batch(settings, reader),
         metric_interval: reader.pick(
@@ -91,9 +91,9 @@ pub(super) fn resolve_from(
         ),
         temporality: reader.pick(
             "metrics.temporality",
-            None,
+            settings.temporality,
             &table::TEMPORALITY,
-            show::debug,
+            show::display,
         ),
         own_metrics: reader.pick(
             "metrics.own",
@@ -131,7 +131,8 @@ pub(super) fn resolve_from(
         warnings: Vec::new(),
         effective: Vec::new(),
     };
-    unsupported::warn(reader);
+    identity.note(&config.redaction, reader);
+    unsupported::warn(&config, reader);
     config.warnings = std::mem::take(&mut reader.warnings);
     config.effective = std::mem::take(&mut reader.effective);
     Ok(config)
@@ -154,46 +155,6 @@ fn baggage_attributes(settings: &Settings, reader: &mut Reader<'_>) -> Vec<&'sta
     keys
 }
 
-/// The service's name, and the resource with it.
-fn identity(settings: &Settings, reader: &mut Reader<'_>) -> (String, opentelemetry_sdk::Resource) {
-    if let Some(file) = reader.file {
-        return file::identity(file, settings, reader);
-    }
-    let mut operator = reader
-        .read(&table::ENTITIES)
-        .map(|(attributes, _)| attributes)
-        .unwrap_or_default();
-    let attributes = reader
-        .read(&table::RESOURCE_ATTRIBUTES)
-        .map(|(attributes, _)| attributes)
-        .unwrap_or_default();
-    let is_name = |(key, _): &(String, String)| key == "service.name";
-    let name_of_attributes = if attributes.iter().any(is_name) {
-        table::RESOURCE_ATTRIBUTES.name
-    } else {
-        table::ENTITIES.name
-    };
-    operator.extend(attributes);
-    let name = reader.read(&table::SERVICE_NAME);
-    let layers = Layers {
-        init_name: &settings.service_name,
-        operator: &operator,
-        operator_name: name.as_ref().map(|(name, _)| name.as_str()),
-        version: settings.service_version.as_deref(),
-        code: &settings.resource,
-    };
-    let (service_name, source) = layers.service_name();
-    let origin = match source {
-        resource::NameSource::Code => Origin::Code,
-        resource::NameSource::Variable => Origin::Environment(table::SERVICE_NAME.name.to_owned()),
-        resource::NameSource::Attributes => Origin::Environment(name_of_attributes.to_owned()),
-        resource::NameSource::Fallback => Origin::Default,
-    };
-    reader.note("service.name", show::display(&service_name), origin);
-    let resource = layers.build(resource::detect());
-    (service_name, resource)
-}
-
 fn console(settings: &Settings, reader: &mut Reader<'_>) -> ConsoleConfig {
     let format = reader.pick(
         "console.format",
@@ -212,11 +173,13 @@ fn console(settings: &Settings, reader: &mut Reader<'_>) -> ConsoleConfig {
         let level = level.to_string();
         filter = format!("{filter},trisignal={level}");
     }
-    let no_color = reader.read(&table::NO_COLOR);
-    let origin = no_color
-        .as_ref()
-        .map_or(Origin::Default, |(_, origin)| origin.clone());
-    let color = no_color.is_none();
+    let (color, origin) = match settings.console_color {
+        Some(color) => (color, Origin::Code),
+        None => match reader.read(&table::NO_COLOR) {
+            Some((_, origin)) => (false, origin),
+            None => (true, Origin::Default),
+        },
+    };
     reader.note("console.color", color.to_string(), origin);
     ConsoleConfig {
         format,
@@ -227,27 +190,33 @@ fn console(settings: &Settings, reader: &mut Reader<'_>) -> ConsoleConfig {
 
 /// What telemetry says about itself, where it is not left to the console's filter.
 fn log_level(settings: &Settings, reader: &mut Reader<'_>) -> Option<LevelFilter> {
-    let (level, origin) = match settings.log_level {
-        Some(level) => (level, Origin::Code),
-        None => reader.read(&table::LOG_LEVEL)?,
+    let found = match settings.log_level {
+        Some(level) => Some((level, Origin::Code)),
+        None => reader.read(&table::LOG_LEVEL),
     };
-    reader.note("log_level", level.to_string(), origin);
-    Some(level)
+    let (level, origin) = found.unzip();
+    let shown = level.map_or_else(|| "as console.filter".to_owned(), |level| level.to_string());
+    reader.note("log_level", shown, origin.unwrap_or(Origin::Default));
+    level
 }
 
 /// `None` leaves it to the instrumentation's own list.
 fn http_known_methods(settings: &Settings, reader: &mut Reader<'_>) -> Option<Vec<String>> {
-    let (methods, origin) = match settings.http_known_methods.clone() {
-        Some(methods) => (methods, Origin::Code),
-        None => reader.read(&table::HTTP_KNOWN_METHODS)?,
+    let found = match settings.http_known_methods.clone() {
+        Some(methods) => Some((methods, Origin::Code)),
+        None => reader.read(&table::HTTP_KNOWN_METHODS),
     };
-    let shown: Vec<&str> = methods.iter().map(String::as_str).collect();
+    let (methods, origin) = found.unzip();
+    let shown = methods.as_ref().map_or_else(
+        || table::HTTP_KNOWN_METHODS.default.to_owned(),
+        |methods| methods.join(","),
+    );
     reader.note(
         "http.known_methods",
-        value_for_people(&show::list(&shown)),
-        origin,
+        value_for_people(&shown),
+        origin.unwrap_or(Origin::Default),
     );
-    Some(methods)
+    methods
 }
 
 fn filter(
@@ -264,53 +233,47 @@ fn filter(
 }
 
 fn span_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {
-    let delay_of = &table::BSP_SCHEDULE_DELAY;
-    batch(
-        "traces",
-        settings,
-        delay_of,
+    let variables = (
+        &table::BSP_SCHEDULE_DELAY,
         &table::BSP_MAX_QUEUE_SIZE,
         &table::BSP_MAX_EXPORT_BATCH_SIZE,
-        reader,
-    )
+    );
+    batch(Signal::Traces, settings, variables, reader)
 }
 
 fn log_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {
-    let delay_of = &table::BLRP_SCHEDULE_DELAY;
-    batch(
-        "logs",
-        settings,
-        delay_of,
+    let variables = (
+        &table::BLRP_SCHEDULE_DELAY,
         &table::BLRP_MAX_QUEUE_SIZE,
         &table::BLRP_MAX_EXPORT_BATCH_SIZE,
-        reader,
-    )
+    );
+    batch(Signal::Logs, settings, variables, reader)
 }
 
 fn batch(
-    signal: &str,
+    signal: Signal,
     settings: &Settings,
-    delay_of: &Variable<Duration>,
-    queue_of: &Variable<usize>,
-    batch_of: &Variable<usize>,
+    (delay_of, queue_of, batch_of): (&Variable<Duration>, &Variable<usize>, &Variable<usize>),
     reader: &mut Reader<'_>,
 ) -> BatchConfig {
+    let code = settings.batch_for(signal);
+    let signal = signal.name();
     let key = |what: &str| format!("{signal}.{what}");
     let delay = reader.pick(
         &key("schedule_delay"),
-        settings.schedule_delay.map(delay),
+        code.schedule_delay.map(delay),
         delay_of,
         show::duration,
     );
     let max_queue_items = reader.pick(
         &key("queue_items"),
-        settings.queue_items,
+        code.queue_items,
         queue_of,
         show::display,
     );
     let max_queue_bytes = constant(
         &key("queue_bytes"),
-        settings.queue_bytes,
+        code.queue_bytes,
         ByteSize::from_bytes,
         QUEUE_BYTES,
         show::display,
@@ -318,7 +281,7 @@ fn batch(
     );
     let wanted = reader.pick(
         &key("batch_items"),
-        settings.batch_items,
+        code.batch_items,
         batch_of,
         show::display,
     );

@@ -49,7 +49,7 @@ pub(super) fn sampler(text: &str, problems: &mut Problems) -> Option<Named> {
             return problems
                 .reject("asks for the sampling service of AWS X-Ray, which is not supported");
         }
-        _ => return problems.reject("is not a known sampler"),
+        _ => return problems.reject("is none of always_on, always_off, traceidratio, ratelimited, jaeger_remote, with or without parentbased_"),
     };
     Some(Named { parent_based, root })
 }
@@ -62,34 +62,60 @@ pub(super) fn resolve(settings: &Settings, reader: &mut Reader<'_>) -> SamplerCo
         (false, sampling) => sampling.clone(),
     };
     if let Some(sampler) = of_code {
-        reader.note("traces.sampler", sampler.to_string(), Origin::Code);
+        note(&sampler, &Origin::Code, None, None, reader);
         return sampler;
     }
     let (mut sampler, origin) = match reader.file {
         Some(document) => file::sampler(document, reader),
         None => named(reader),
     };
-    reader.note("traces.sampler", sampler.to_string(), origin);
-    if let Some((rules, origin)) = reader.read(&table::SAMPLING_RULES) {
-        let shown: Vec<_> = rules.iter().map(Rule::to_string).collect();
-        reader.note(
-            "traces.sampling_rules",
-            value_for_people(&shown.join("; ")),
-            origin,
-        );
+    let (rules, of_rules) = reader.read(&table::SAMPLING_RULES).unzip();
+    if let Some(rules) = rules {
         sampler = SamplerConfig::Rules(rules, Box::new(sampler));
     }
-    if let Some((key, origin)) = reader.read(&table::SAMPLING_DEBUG) {
-        reader.note("traces.debug_baggage", value_for_people(&key), origin);
-        let debug = DebugRequests { baggage: Some(key) };
-        sampler = SamplerConfig::Debug(debug, Box::new(sampler));
+    let (baggage, of_debug) = reader.read(&table::SAMPLING_DEBUG).unzip();
+    if baggage.is_some() {
+        sampler = SamplerConfig::Debug(DebugRequests { baggage }, Box::new(sampler));
     }
+    note(&sampler, &origin, of_rules, of_debug, reader);
     sampler
+}
+
+/// Notes the sampler in its parts. Those whose origin is not given came with the sampler.
+fn note(
+    sampler: &SamplerConfig,
+    origin: &Origin,
+    of_rules: Option<Origin>,
+    of_debug: Option<Origin>,
+    reader: &mut Reader<'_>,
+) {
+    let (debug, rules, named) = sampler.parts();
+    let with_sampler = |is_there: bool| match (is_there, origin) {
+        (false, Origin::Environment(_)) => Origin::Default,
+        _ => origin.clone(),
+    };
+    reader.note("traces.sampler", named.to_string(), origin.clone());
+    let texts: Vec<_> = rules.iter().map(Rule::to_string).collect();
+    let shown = match texts.is_empty() {
+        true => "none".to_owned(),
+        false => value_for_people(&texts.join("; ")),
+    };
+    let origin = of_rules.unwrap_or_else(|| with_sampler(!rules.is_empty()));
+    reader.note("traces.sampling_rules", shown, origin);
+    let shown = debug.map_or_else(|| "none".to_owned(), value_for_people);
+    let origin = of_debug.unwrap_or_else(|| with_sampler(debug.is_some()));
+    reader.note("traces.debug_baggage", shown, origin);
 }
 
 fn named(reader: &mut Reader<'_>) -> (SamplerConfig, Origin) {
     let (named, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
-    let sampler = named.sampler(reader);
+    let (sampler, has_argument) = named.sampler(reader);
+    let origin = match origin {
+        Origin::Environment(name) if has_argument => {
+            Origin::Environment(format!("{name}, {}", table::TRACES_SAMPLER_ARG.name))
+        }
+        origin => origin,
+    };
     match named.parent_based {
         true => (SamplerConfig::parent_based(sampler), origin),
         false => (sampler, origin),
@@ -97,21 +123,25 @@ fn named(reader: &mut Reader<'_>) -> (SamplerConfig, Origin) {
 }
 
 impl Named {
-    fn sampler(self, reader: &mut Reader<'_>) -> SamplerConfig {
+    /// The sampler for new traces, and whether its argument is in force.
+    fn sampler(self, reader: &mut Reader<'_>) -> (SamplerConfig, bool) {
         match self.root {
-            Root::AlwaysOn => SamplerConfig::AlwaysOn,
-            Root::AlwaysOff => SamplerConfig::AlwaysOff,
+            Root::AlwaysOn => (SamplerConfig::AlwaysOn, false),
+            Root::AlwaysOff => (SamplerConfig::AlwaysOff, false),
             Root::Ratio => {
-                SamplerConfig::Ratio(argument(reader, parse::ratio, "1.0").unwrap_or(1.0))
+                let share = argument(reader, parse::ratio, "1.0");
+                (SamplerConfig::Ratio(share.unwrap_or(1.0)), share.is_some())
             }
             Root::PerSecond => {
-                SamplerConfig::PerSecond(argument(reader, rate, "100").unwrap_or(PER_SECOND))
+                let traces = argument(reader, rate, "100");
+                let sampler = SamplerConfig::PerSecond(traces.unwrap_or(PER_SECOND));
+                (sampler, traces.is_some())
             }
             Root::JaegerRemote => {
-                let instead = "Jaeger's defaults are used";
-                let remote =
-                    argument(reader, jaeger_remote, instead).unwrap_or_else(jaeger_default);
-                SamplerConfig::JaegerRemote(Box::new(remote))
+                let remote = argument(reader, jaeger_remote, "Jaeger's defaults are used");
+                let is_there = remote.is_some();
+                let remote = remote.unwrap_or_else(jaeger_default);
+                (SamplerConfig::JaegerRemote(Box::new(remote)), is_there)
             }
         }
     }

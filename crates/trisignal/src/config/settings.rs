@@ -14,8 +14,11 @@ use crate::metrics::views::View;
 use crate::redact::{OwnRule, Redaction};
 
 use super::parse::filter_directives;
-use super::redact::endpoint_for_people;
-use super::{ByteSize, Compression, ConfigError, ConsoleFormat, Exporter, Protocol};
+use super::variables::Signal;
+use super::{
+    Batch, ByteSize, ConfigError, ConsoleFormat, Entity, Exporter, HistogramAggregation,
+    ItemLimits, Otlp, Temporality,
+};
 use crate::metrics::OwnMetrics;
 use crate::sampling::SamplerConfig;
 
@@ -31,17 +34,15 @@ pub(crate) struct Settings {
     pub config_file: Option<PathBuf>,
     /// By the signal's index; each once, and empty for "nowhere".
     pub exporters: [Option<Vec<Exporter>>; 3],
-    /// Base endpoint for all signals; `v1/<signal>` is appended for HTTP.
-    pub endpoint: Option<String>,
-    pub protocol: Option<Protocol>,
-    /// Added to the headers of the environment; the same name here wins.
-    pub headers: Vec<(String, String)>,
-    /// Time for one attempt. `Duration::ZERO` is "no limit", as it is in the environment.
-    pub timeout: Option<Duration>,
-    pub compression: Option<Compression>,
-    pub ca_certificate: Option<PathBuf>,
-    pub client_certificate: Option<PathBuf>,
-    pub client_key: Option<PathBuf>,
+    /// Nothing is recorded or exported.
+    pub disabled: Option<bool>,
+    /// What the service is part of. Their attributes are below those of `resource`.
+    pub entities: Option<Vec<Entity>>,
+    /// For all signals. The endpoint is the base one, to which `v1/<signal>` is appended for HTTP; headers are added to
+    /// those of the environment.
+    pub otlp: Otlp,
+    /// For single signals, by the signal's index.
+    pub otlp_of: [Otlp; 3],
     /// The code has a sampler of its own, so that the variables of samplers don't count.
     pub own_sampler: bool,
     pub sampling: Option<SamplerConfig>,
@@ -51,9 +52,14 @@ pub(crate) struct Settings {
     pub http_known_methods: Option<Vec<String>>,
     pub console_format: Option<ConsoleFormat>,
     pub console_filter: Option<String>,
+    pub console_color: Option<bool>,
     pub logs_filter: Option<String>,
     pub traces_filter: Option<String>,
     pub metric_interval: Option<Duration>,
+    /// As `Batch::export_timeout`.
+    pub metric_timeout: Option<Duration>,
+    pub temporality: Option<Temporality>,
+    pub histogram_aggregation: Option<HistogramAggregation>,
     /// Each group once. Empty is "none at all".
     pub own_metrics: Option<Vec<OwnMetrics>>,
     /// Host and port of the page for Prometheus.
@@ -72,13 +78,11 @@ pub(crate) struct Settings {
     pub redaction: Option<Redaction>,
     /// The user's own rule, which works beside `redaction`.
     pub own_redaction: Option<OwnRule>,
-    /// For spans and logs.
-    pub schedule_delay: Option<Duration>,
-    /// Per queue.
-    pub queue_items: Option<usize>,
-    /// Per queue.
-    pub queue_bytes: Option<ByteSize>,
-    pub batch_items: Option<usize>,
+    /// For spans and logs each.
+    pub batch: Batch,
+    pub span_batch: Batch,
+    pub log_batch: Batch,
+    pub item_limits: ItemLimits,
     pub outbox: Option<ByteSize>,
     pub max_age: Option<Duration>,
     pub retry_initial: Option<Duration>,
@@ -86,72 +90,48 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The attributes of the resource that code has, the strongest last.
+    pub(super) fn attributes(&self) -> Vec<KeyValue> {
+        let entities = self.entities.iter().flatten();
+        let version = self.service_version.clone();
+        entities
+            .flat_map(Entity::attributes)
+            .cloned()
+            .chain(version.map(|version| KeyValue::new("service.version", version)))
+            .chain(self.resource.iter().cloned())
+            .collect()
+    }
+
+    /// What code says about OTLP for one signal, without the endpoint for all of them.
+    pub(super) fn otlp_for(&self, signal: Signal) -> Otlp {
+        self.otlp_of[signal.index()].over(&self.otlp)
+    }
+
+    /// What code says about batches of spans or logs, and how long exporting metrics takes at most.
+    pub(super) fn batch_for(&self, signal: Signal) -> Batch {
+        match signal {
+            Signal::Traces => self.span_batch.over(self.batch),
+            Signal::Logs => self.log_batch.over(self.batch),
+            Signal::Metrics => Batch {
+                export_timeout: self.metric_timeout,
+                ..Batch::default()
+            },
+        }
+    }
+
     /// Mistakes of the programmer, found before anything is looked up.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let too_small = [
-            (
-                "metric_interval",
-                self.metric_interval
-                    .is_some_and(|interval| interval.is_zero()),
-            ),
-            ("queue_items", self.queue_items == Some(0)),
-            (
-                "queue_bytes",
-                self.queue_bytes == Some(ByteSize::from_bytes(0)),
-            ),
-            ("batch_items", self.batch_items == Some(0)),
-            (
-                "suppression.per_second",
-                self.suppression
-                    .is_some_and(|suppression| suppression.per_second == Some(0)),
-            ),
-            ("outbox", self.outbox == Some(ByteSize::from_bytes(0))),
-            ("max_age", self.max_age.is_some_and(|age| age.is_zero())),
-            (
-                "retry_initial",
-                self.retry_initial.is_some_and(|wait| wait.is_zero()),
-            ),
-            (
-                "retry_max",
-                self.retry_max.is_some_and(|wait| wait.is_zero()),
-            ),
-        ];
-        if let Some((setting, _)) = too_small.into_iter().find(|(_, is_zero)| *is_zero) {
-            return Err(ConfigError {
-                setting,
-                problem: "must be more than 0".into(),
-            });
-        }
-        if let (Some(initial), Some(max)) = (self.retry_initial, self.retry_max)
-            && max < initial
-        {
-            return Err(ConfigError {
-                setting: "retry_max",
-                problem: "must not be less than retry_initial".into(),
-            });
-        }
+        self.validate_numbers()?;
         if let Some(problem) = self.sampling.as_ref().and_then(SamplerConfig::problem) {
-            return Err(ConfigError {
-                setting: "sampling",
-                problem,
-            });
+            return Err(error("sampling", problem));
         }
         super::metrics::validate(self)?;
-        let files = [
-            ("ca_certificate", &self.ca_certificate),
-            ("client_certificate", &self.client_certificate),
-            ("client_key", &self.client_key),
-        ];
-        for (setting, file) in files {
-            let is_pem = |path: &PathBuf| path.to_string_lossy().contains("-----BEGIN");
-            if file.as_ref().is_some_and(is_pem) {
-                // It may be a private key, so it is not repeated.
-                return Err(ConfigError {
-                    setting,
-                    problem: "is the content of a file, not its name".into(),
-                });
+        for entity in self.entities.iter().flatten() {
+            if let Some(problem) = entity.problem() {
+                return Err(error("entities", problem));
             }
         }
+        self.validate_files()?;
         let filters = [
             ("console_filter", &self.console_filter),
             ("logs_filter", &self.logs_filter),
@@ -159,33 +139,93 @@ impl Settings {
         ];
         for (setting, filter) in filters {
             if let Some(Err(bad)) = filter.as_deref().map(filter_directives) {
-                return Err(ConfigError {
-                    setting,
-                    problem: format!("the directive \"{bad}\" can't be read"),
-                });
+                let problem = format!("the directive \"{bad}\" can't be read");
+                return Err(error(setting, problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_numbers(&self) -> Result<(), ConfigError> {
+        let is_zero = |duration: Option<Duration>| duration.is_some_and(|it| it.is_zero());
+        let no_bytes = |size: Option<ByteSize>| size.is_some_and(|size| size.bytes() == 0);
+        let no_rate = |it: Suppression| it.per_second == Some(0);
+        let batches = [self.batch, self.span_batch, self.log_batch];
+        let in_batch = |test: fn(&Batch) -> bool| batches.iter().any(test);
+        let too_small = [
+            ("metric_interval", is_zero(self.metric_interval)),
+            (
+                "queue_items",
+                in_batch(|batch| batch.queue_items == Some(0)),
+            ),
+            (
+                "queue_bytes",
+                batches.iter().any(|batch| no_bytes(batch.queue_bytes)),
+            ),
+            (
+                "batch_items",
+                in_batch(|batch| batch.batch_items == Some(0)),
+            ),
+            (
+                "suppression.per_second",
+                self.suppression.is_some_and(no_rate),
+            ),
+            ("outbox", no_bytes(self.outbox)),
+            ("max_age", is_zero(self.max_age)),
+            ("retry_initial", is_zero(self.retry_initial)),
+            ("retry_max", is_zero(self.retry_max)),
+        ];
+        if let Some((setting, _)) = too_small.into_iter().find(|(_, is_zero)| *is_zero) {
+            return Err(error(setting, "must be more than 0"));
+        }
+        match (self.retry_initial, self.retry_max) {
+            (Some(initial), Some(max)) if max < initial => {
+                Err(error("retry_max", "must not be less than retry_initial"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_files(&self) -> Result<(), ConfigError> {
+        let is_pem = |path: &PathBuf| path.to_string_lossy().contains("-----BEGIN");
+        for otlp in std::iter::once(&self.otlp).chain(&self.otlp_of) {
+            let files = [
+                ("ca_certificate", &otlp.ca_certificate),
+                ("client_certificate", &otlp.client_certificate),
+                ("client_key", &otlp.client_key),
+            ];
+            for (setting, file) in files {
+                if file.as_ref().is_some_and(is_pem) {
+                    // It may be a private key, so it is not repeated.
+                    return Err(error(setting, "is the content of a file, not its name"));
+                }
+            }
+            if otlp.client_certificate.is_some() != otlp.client_key.is_some() {
+                let problem = "needs both the certificate and its key";
+                return Err(error("client_certificate", problem));
             }
         }
         Ok(())
     }
 }
 
+fn error(setting: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError {
+        setting,
+        problem: problem.into(),
+    }
+}
+
 /// By hand, because headers and endpoints may carry secrets.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header_names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Settings")
             .field("service_name", &self.service_name)
             .field("config_file", &self.config_file)
             .field("service_version", &self.service_version)
             .field("resource", &self.resource)
-            .field(
-                "endpoint",
-                &self.endpoint.as_deref().map(endpoint_for_people),
-            )
-            .field("protocol", &self.protocol)
-            .field("header_names", &header_names)
-            .field("timeout", &self.timeout)
-            .field("compression", &self.compression)
+            .field("otlp", &self.otlp)
+            .field("otlp_of", &self.otlp_of)
             .field("console_format", &self.console_format)
             .field("console_filter", &self.console_filter)
             .field("logs_filter", &self.logs_filter)
@@ -199,10 +239,10 @@ impl fmt::Debug for Settings {
             .field("own_redaction", &self.own_redaction.is_some())
             .field("metric_interval", &self.metric_interval)
             .field("own_metrics", &self.own_metrics)
-            .field("schedule_delay", &self.schedule_delay)
-            .field("queue_items", &self.queue_items)
-            .field("queue_bytes", &self.queue_bytes)
-            .field("batch_items", &self.batch_items)
+            .field("batch", &self.batch)
+            .field("span_batch", &self.span_batch)
+            .field("log_batch", &self.log_batch)
+            .field("item_limits", &self.item_limits)
             .field("outbox", &self.outbox)
             .field("max_age", &self.max_age)
             .finish_non_exhaustive()

@@ -29,6 +29,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Default => "default",
+            Self::Detected => "detected",
             Self::Environment(variable) => variable,
             Self::File { path, line } => return write!(f, "{path}:{line}"),
             Self::Code => "code",
@@ -64,10 +65,6 @@ pub(super) fn console(value: &ConsoleFormat) -> String {
     format!("{value:?}").to_ascii_lowercase()
 }
 
-pub(super) fn debug<T: fmt::Debug>(value: &T) -> String {
-    format!("{value:?}").to_ascii_lowercase()
-}
-
 #[expect(
     clippy::ptr_arg,
     reason = "one of the functions that show what a variable holds"
@@ -84,6 +81,15 @@ pub(super) fn propagators(value: &Vec<Format>) -> String {
 pub(super) fn own_metrics(value: &Vec<OwnMetrics>) -> String {
     let names: Vec<_> = value.iter().map(|group| group.as_str()).collect();
     list(&names)
+}
+
+/// Names without values, which are secrets.
+pub(super) fn headers(headers: &http::HeaderMap) -> String {
+    let shown: Vec<String> = headers.keys().map(|name| format!("{name}=***")).collect();
+    if shown.is_empty() {
+        return "none".to_owned();
+    }
+    value_for_people(&shown.join(","))
 }
 
 /// Names next to each other, or that there is none.

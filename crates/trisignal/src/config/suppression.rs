@@ -9,38 +9,36 @@ use super::{Origin, Settings, show};
 
 /// What is in force. Code that sets a [`Suppression`] sets all of it.
 pub(super) fn suppression(settings: &Settings, reader: &mut Reader<'_>) -> Suppression {
-    if let Some(code) = settings.suppression {
-        let shown = format!(
-            "{}, {}, errors {}",
-            code.per_second
-                .map_or_else(|| "no rate".to_owned(), |rate| format!("{rate} per second")),
-            code.duplicates_for.map_or_else(
-                || "duplicates pass".to_owned(),
-                |window| format!("duplicates for {}", show::duration(&window))
-            ),
-            code.errors,
-        );
-        reader.note("suppression", shown, Origin::Code);
-        return code;
-    }
-    let rate = reader.read(&table::SUPPRESSION_RATE);
-    let duplicates = reader.read(&table::SUPPRESSION_DUPLICATES);
-    let none = || ("none".to_owned(), Origin::Default);
-    let shown = |value: String, origin: &Origin| (value, origin.clone());
-    let (text, origin) = rate
-        .as_ref()
-        .map_or_else(none, |(rate, origin)| shown(rate.to_string(), origin));
-    reader.note("suppression.rate", text, origin);
-    let (text, origin) = duplicates.as_ref().map_or_else(none, |(window, origin)| {
-        shown(show::duration(window), origin)
-    });
-    reader.note("suppression.duplicates", text, origin);
+    let code = settings.suppression;
+    let rate = match code {
+        Some(code) => code.per_second.map(|rate| (rate, Origin::Code)),
+        None => reader.read(&table::SUPPRESSION_RATE),
+    };
+    let duplicates = match code {
+        Some(code) => code.duplicates_for.map(|window| (window, Origin::Code)),
+        None => reader.read(&table::SUPPRESSION_DUPLICATES),
+    };
+    let nothing = || match code {
+        Some(_) => Origin::Code,
+        None => Origin::Default,
+    };
+    let none = || "none".to_owned();
+    let (rate, origin) = rate.unzip();
+    let shown = rate.map_or_else(none, |rate| rate.to_string());
+    reader.note("suppression.rate", shown, origin.unwrap_or_else(nothing));
+    let (window, origin) = duplicates.unzip();
+    let shown = window.as_ref().map_or_else(none, show::duration);
+    reader.note(
+        "suppression.duplicates",
+        shown,
+        origin.unwrap_or_else(nothing),
+    );
     Suppression {
-        per_second: rate.map(|(rate, _)| rate),
-        duplicates_for: duplicates.map(|(window, _)| window),
+        per_second: rate,
+        duplicates_for: window,
         errors: reader.pick(
             "suppression.errors",
-            None,
+            code.map(|code| code.errors),
             &table::SUPPRESSION_ERRORS,
             show::display,
         ),

@@ -131,3 +131,57 @@ impl fmt::Display for Exporter {
         })
     }
 }
+
+/// What sums and histograms that are pushed count from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Temporality {
+    /// From the start of the process. The default.
+    #[default]
+    Cumulative,
+    /// From the last collection, for all that only grows and for histograms; from the start for what goes up and down.
+    Delta,
+    /// From the last collection, for counters and histograms that are not observed; from the start for all else.
+    LowMemory,
+}
+
+impl Temporality {
+    pub(crate) fn for_sdk(self) -> opentelemetry_sdk::metrics::Temporality {
+        use opentelemetry_sdk::metrics::Temporality as Sdk;
+        match self {
+            Self::Cumulative => Sdk::Cumulative,
+            Self::Delta => Sdk::Delta,
+            Self::LowMemory => Sdk::LowMemory,
+        }
+    }
+}
+
+impl fmt::Display for Temporality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cumulative => "cumulative",
+            Self::Delta => "delta",
+            Self::LowMemory => "lowmemory",
+        })
+    }
+}
+
+/// The buckets of histograms for which neither instrument nor view says bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HistogramAggregation {
+    /// Fixed bounds: the default ones of OpenTelemetry. The default.
+    #[default]
+    ExplicitBuckets,
+    /// Exponential bounds that adapt to what is measured.
+    ExponentialBuckets,
+}
+
+impl fmt::Display for HistogramAggregation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExplicitBuckets => "explicit_bucket_histogram",
+            Self::ExponentialBuckets => "base2_exponential_bucket_histogram",
+        })
+    }
+}

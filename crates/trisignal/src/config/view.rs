@@ -33,8 +33,8 @@ impl Configuration {
         self.to_string()
     }
 
-    /// A JSON list of objects with `key`, `value`, and `origin`: an object whose `kind` is `default`, `code`, `environment`
-    /// (with the variable as `name`), `file` (with `path` and `line`) or `run_time`.
+    /// A JSON list of objects with `key`, `value`, and `origin`: an object whose `kind` is `default`, `detected`, `code`,
+    /// `environment` (with the variable as `name`; two are joined by `, `), `file` (with `path` and `line`) or `run_time`.
     #[must_use]
     pub fn explain_json(&self) -> String {
         let settings = self.effective.iter().map(|effective| {
@@ -59,6 +59,7 @@ impl fmt::Display for Configuration {
 fn origin(origin: &Origin) -> Value {
     match origin {
         Origin::Default => json!({ "kind": "default" }),
+        Origin::Detected => json!({ "kind": "detected" }),
         Origin::Code => json!({ "kind": "code" }),
         Origin::Environment(name) => json!({ "kind": "environment", "name": name }),
         Origin::File { path, line } => json!({ "kind": "file", "path": path, "line": line }),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::sampler::{DEBUG, RULES, SAMPLER};
 use super::watch::Watched;
 use super::{CONSOLE_FILTER, Control, LOGS_FILTER, TRACES_FILTER};
-use crate::config::{Config, Origin};
+use crate::config::{Config, Effective, Origin};
 use crate::error::Error;
 
 /// Errors of a file that are named in one line.
@@ -104,6 +104,8 @@ fn fixed(new: &Config, started: &Config) -> Vec<String> {
         RULES,
         DEBUG,
     ];
+    // What is detected is what it was, and an ID that is made up anew is not meant to be another one.
+    let detected = |effective: &&Effective| effective.origin == Origin::Detected;
     let value = |config: &Config, key: &str| {
         let found = config
             .effective
@@ -113,6 +115,7 @@ fn fixed(new: &Config, started: &Config) -> Vec<String> {
     };
     let both = new.effective.iter().chain(&started.effective);
     let mut keys: Vec<_> = both
+        .filter(|effective| !detected(effective))
         .map(|effective| effective.key.as_str())
         .filter(|key| !at_run_time.contains(key) && value(new, key) != value(started, key))
         .map(str::to_owned)

@@ -57,7 +57,7 @@ impl Meters {
         let builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
         let mut builder = views.install(builder);
         if config.pushes_metrics() {
-            let encoder = MetricEncoder::new(config.temporality, Arc::clone(&exemplars));
+            let encoder = MetricEncoder::new(config.temporality.for_sdk(), Arc::clone(&exemplars));
             let exporter =
                 PipelineMetricExporter::new(Arc::clone(shared), encoder, Arc::clone(&overflows));
             let reader = PeriodicReader::builder(exporter).with_interval(config.metric_interval);

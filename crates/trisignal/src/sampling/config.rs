@@ -73,6 +73,23 @@ impl SamplerConfig {
         }))
     }
 
+    /// The baggage of debug requests, the rules, and what is left without them: the explanation has a key for each.
+    pub(crate) fn parts(&self) -> (Option<&str>, &[Rule], &Self) {
+        let (debug, rest) = match self {
+            Self::Debug(
+                DebugRequests {
+                    baggage: Some(baggage),
+                },
+                inner,
+            ) => (Some(baggage.as_str()), &**inner),
+            _ => (None, self),
+        };
+        match rest {
+            Self::Rules(rules, inner) => (debug, rules, inner),
+            _ => (debug, &[], rest),
+        }
+    }
+
     /// What is impossible about it, for a person.
     pub(crate) fn problem(&self) -> Option<String> {
         match self {

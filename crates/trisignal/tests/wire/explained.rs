@@ -15,7 +15,7 @@ fn telemetry() -> Telemetry {
         ),
         (
             "OTEL_RESOURCE_ATTRIBUTES",
-            "deployment.environment.name=test",
+            "deployment.environment.name=test,upstream.password=hush",
         ),
     ];
     let environment: HashMap<_, _> = environment
@@ -24,6 +24,7 @@ fn telemetry() -> Telemetry {
     trisignal::builder("checkout")
         .environment(environment)
         .console(ConsoleFormat::Off)
+        .service_version("1.2.3")
         .build()
         .unwrap()
 }
@@ -58,6 +59,14 @@ fn text_and_json_say_the_same_with_origins_and_without_secrets() {
         "console.format = off (code)",
         "console.filter = debug (run time)",
         "traces.headers = authorization=*** (OTEL_EXPORTER_OTLP_HEADERS)",
+        "resource.deployment.environment.name = test (OTEL_RESOURCE_ATTRIBUTES)",
+        "resource.upstream.password = REDACTED (OTEL_RESOURCE_ATTRIBUTES)",
+        "resource.service.version = 1.2.3 (code)",
+        "resource.telemetry.distro.name = trisignal (detected)",
+        "config_file = none (default)",
+        "entities = none (default)",
+        "metrics.export_timeout = no limit (default)",
+        "logs.certificate = of the system (default)",
     ] {
         assert!(
             lines.iter().any(|line| line == expected),

@@ -7,15 +7,15 @@ use http::HeaderMap;
 
 use super::super::endpoint::{endpoint_of_code, exact_endpoint};
 use super::super::members::{header, headers};
-use super::super::otlp::{code, shorter};
+use super::super::otlp::{add_headers, shorter};
 use super::super::parse::{self, limit_of_time};
 use super::super::reader::Reader;
 use super::super::redact::{endpoint_for_people, value_for_people};
 use super::super::show;
 use super::super::variables::Signal;
 use super::super::{
-    Compression, ConfigError, ExporterConfig, Origin, OtlpConfig, Protocol, Settings, SignalConfig,
-    TlsConfig,
+    Compression, ConfigError, ExporterConfig, Origin, Otlp, OtlpConfig, Protocol, Settings,
+    SignalConfig, TlsConfig,
 };
 use super::Document;
 use super::cursor::Cursor;
@@ -49,11 +49,12 @@ pub(in super::super) fn exporters(
         let limit = milliseconds(owner.get(timeout));
         let built = match name {
             "otlp_http" | "otlp_grpc" => {
-                let mut otlp = Otlp {
+                let mut otlp = Target {
                     signal,
                     index: names.iter().filter(|name| **name == "otlp").count(),
                     document,
                     settings,
+                    code: settings.otlp_for(signal),
                     cursor: &exporter,
                 };
                 names.push("otlp");
@@ -111,16 +112,18 @@ fn milliseconds(cursor: Option<Cursor<'_>>) -> Option<Duration> {
 }
 
 /// One target of OTLP.
-struct Otlp<'a> {
+struct Target<'a> {
     signal: Signal,
     /// Among those of the signal.
     index: usize,
     document: &'a Document,
     settings: &'a Settings,
+    /// What code says about OTLP for the signal.
+    code: Otlp,
     cursor: &'a Cursor<'a>,
 }
 
-impl Otlp<'_> {
+impl Target<'_> {
     fn build(
         &mut self,
         name: &str,
@@ -158,7 +161,7 @@ impl Otlp<'_> {
             }
         };
         let of_file = in_file.unwrap_or_default();
-        let (protocol, origin) = match self.settings.protocol {
+        let (protocol, origin) = match self.code.protocol {
             Some(protocol) => (protocol, Origin::Code),
             None => (of_file, self.document.origin(self.cursor.at())),
         };
@@ -171,10 +174,8 @@ impl Otlp<'_> {
         protocol: Protocol,
         reader: &mut Reader<'_>,
     ) -> Result<http::Uri, ConfigError> {
-        let insecure = self.cursor.find(&["tls", "insecure"]);
-        let insecure = insecure.and_then(|cursor| cursor.boolean()) == Some(true);
-        if let Some(asked) = &self.settings.endpoint {
-            let uri = endpoint_of_code(self.signal, protocol, insecure, asked)?;
+        let insecure = self.insecure(reader);
+        if let Some(uri) = endpoint_of_code(self.signal, protocol, insecure, self.settings)? {
             let shown = endpoint_for_people(&uri.to_string());
             self.note("endpoint", shown, Origin::Code, reader);
             return Ok(uri);
@@ -200,13 +201,33 @@ impl Otlp<'_> {
         Ok(uri)
     }
 
+    fn insecure(&self, reader: &mut Reader<'_>) -> bool {
+        let cursor = self.cursor.find(&["tls", "insecure"]);
+        let in_file = cursor
+            .as_ref()
+            .and_then(|cursor| Some((cursor.boolean()?, self.document.origin(cursor.at()))));
+        let (insecure, origin) = match self.code.insecure {
+            Some(insecure) => (insecure, Origin::Code),
+            None => in_file.unwrap_or((false, Origin::Default)),
+        };
+        self.note("insecure", insecure.to_string(), origin, reader);
+        insecure
+    }
+
     fn timeout(&self, export: Option<Duration>, reader: &mut Reader<'_>) -> Option<Duration> {
+        let batch = self.settings.batch_for(self.signal);
+        let of_code = batch.export_timeout.map(limit_of_time);
+        let export = of_code.unwrap_or(export);
         let cursor = self.cursor.get("timeout");
         let own = cursor
             .as_ref()
             .and_then(|cursor| Some((cursor.whole()?, self.document.origin(cursor.at()))));
-        let (timeout, origin) = match (self.settings.timeout, own) {
-            (Some(timeout), _) => (limit_of_time(timeout), Origin::Code),
+        let (timeout, origin) = match (self.code.timeout, own) {
+            // What the file has for its batches can't cut what code has.
+            (Some(timeout), _) => (
+                shorter(limit_of_time(timeout), of_code.flatten()),
+                Origin::Code,
+            ),
             (None, Some((number, origin))) => {
                 let own = limit_of_time(Duration::from_millis(number));
                 (shorter(own, export), origin)
@@ -225,7 +246,7 @@ impl Otlp<'_> {
             let compression = parsed(text, cursor, parse::compression, problems)?;
             Some((compression, self.document.origin(cursor.at())))
         });
-        let (compression, origin) = match self.settings.compression {
+        let (compression, origin) = match self.code.compression {
             Some(compression) => (compression, Origin::Code),
             None => in_file.unwrap_or((Compression::default(), Origin::Default)),
         };
@@ -266,14 +287,10 @@ impl Otlp<'_> {
             }
             origin = self.document.origin(entry.at());
         }
-        for (name, value) in &self.settings.headers {
-            let (name, value) = header(name.trim(), value)
-                .map_err(|problem| code("headers", format!("a member {problem}")))?;
-            all.insert(name, value);
+        if add_headers(&mut all, &self.code)? {
             origin = Origin::Code;
         }
-        let shown: Vec<String> = all.keys().map(|name| format!("{name}=***")).collect();
-        self.note("headers", shown.join(","), origin, reader);
+        self.note("headers", show::headers(&all), origin, reader);
         Ok(all)
     }
 
@@ -293,13 +310,13 @@ impl Otlp<'_> {
             self.note(what, shown, origin, reader);
             Some(path)
         };
-        let ca = file("ca_file", &self.settings.ca_certificate, "certificate");
+        let ca = file("ca_file", &self.code.ca_certificate, "certificate");
         let cert = file(
             "cert_file",
-            &self.settings.client_certificate,
+            &self.code.client_certificate,
             "client_certificate",
         );
-        let key = file("key_file", &self.settings.client_key, "client_key");
+        let key = file("key_file", &self.code.client_key, "client_key");
         if cert.is_some() != key.is_some() {
             let at = tls.as_ref().unwrap_or(self.cursor);
             let text = "expected `cert_file` and `key_file` together, found one of them";

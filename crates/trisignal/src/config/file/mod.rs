@@ -31,7 +31,7 @@ use super::reader::Reader;
 use super::redact::value_for_people;
 use super::resolve::resolve_from;
 use super::variables as table;
-use super::{Config, ConfigError, Environment, Origin, Settings, Warning};
+use super::{Config, ConfigError, Effective, Environment, Origin, Settings, Warning};
 use crate::error::Error;
 use cursor::Cursor;
 use node::Node;
@@ -76,17 +76,29 @@ impl Document {
 /// When code asked for something impossible, or when the file can't be used: with everything that is wrong in it.
 pub(crate) fn load(settings: &Settings, environment: &dyn Environment) -> Result<Config, Error> {
     let mut warnings = Vec::new();
-    let Some(path) = path(settings, environment, &mut warnings)? else {
-        return Ok(super::resolve(settings, environment)?);
+    let Some((path, origin)) = path(settings, environment, &mut warnings) else {
+        let mut config = super::resolve(settings, environment)?;
+        note(&mut config, "none".to_owned(), Origin::Default);
+        return Ok(config);
     };
     let mut config = load_file(&path, settings, environment)?;
     config.warnings.splice(0..0, warnings);
+    note(
+        &mut config,
+        value_for_people(&path.to_string_lossy()),
+        origin,
+    );
     Ok(config)
 }
 
 /// The file that is in force, if there is one.
 pub(crate) fn in_force(settings: &Settings, environment: &dyn Environment) -> Option<PathBuf> {
-    path(settings, environment, &mut Vec::new()).ok().flatten()
+    path(settings, environment, &mut Vec::new()).map(|(path, _)| path)
+}
+
+fn note(config: &mut Config, value: String, origin: Origin) {
+    let key = "config_file".to_owned();
+    config.effective.insert(0, Effective { key, value, origin });
 }
 
 /// The file that code names, else the variable.
@@ -94,9 +106,9 @@ fn path(
     settings: &Settings,
     environment: &dyn Environment,
     warnings: &mut Vec<Warning>,
-) -> Result<Option<PathBuf>, Error> {
+) -> Option<(PathBuf, Origin)> {
     if let Some(path) = &settings.config_file {
-        return Ok(Some(path.clone()));
+        return Some((path.clone(), Origin::Code));
     }
     let variable = |name: &str| environment.var(name).filter(|path| !path.is_empty());
     let old = variable(OLD_VARIABLE);
@@ -108,7 +120,9 @@ fn path(
         };
         warnings.push(Warning::new(OLD_VARIABLE, None, problem, instead));
     }
-    Ok(variable(VARIABLE).or(old).map(PathBuf::from))
+    let named = |path, name: &str| (PathBuf::from(path), Origin::Environment(name.to_owned()));
+    let new = variable(VARIABLE).map(|path| named(path, VARIABLE));
+    new.or_else(|| old.map(|path| named(path, OLD_VARIABLE)))
 }
 
 /// The configuration of one file.

@@ -7,6 +7,7 @@ use opentelemetry::{Array, KeyValue, StringValue, Value as Attribute};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
 
+use super::super::identity::{Identity, entities, named};
 use super::super::members::resource_attributes;
 use super::super::parse;
 use super::super::reader::Reader;
@@ -25,7 +26,7 @@ pub(in super::super) fn identity(
     document: &Document,
     settings: &Settings,
     reader: &mut Reader<'_>,
-) -> (String, Resource) {
+) -> Identity {
     let root = Cursor::root(&document.root);
     let section = root.get("resource");
     let mut said = Vec::new();
@@ -36,16 +37,20 @@ pub(in super::super) fn identity(
         said.extend(attributes(section, problems));
         detected.extend(detect(section, reader));
     }
-    let (name, origin) = name(document, settings, &said, &detected);
+    let code = settings.attributes();
+    let (name, origin) = name(document, settings, &code, &said, &detected);
     reader.note("service.name", show::display(&name), origin);
+    // There is no place for entities in the schema; those of code are among its attributes.
+    entities(settings, reader);
     let schema_url = section
         .as_ref()
         .and_then(|section| section.get("schema_url"));
+    let mut origins: Vec<_> = said
+        .iter()
+        .map(|(attribute, at)| (attribute.key.to_string(), document.origin(*at)))
+        .collect();
+    origins.extend(named(&code, &Origin::Code));
     let said: Vec<KeyValue> = said.into_iter().map(|(attribute, _)| attribute).collect();
-    let version = settings
-        .service_version
-        .as_ref()
-        .map(|version| KeyValue::new("service.version", version.clone()));
     let builder = Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
         .with_attributes(detected);
@@ -54,22 +59,26 @@ pub(in super::super) fn identity(
         None => builder.with_attributes(said),
     };
     let resource = builder
-        .with_attributes(version)
-        .with_attributes(settings.resource.iter().cloned())
+        .with_attributes(code)
         .with_attribute(KeyValue::new(SERVICE_NAME, name.clone()))
         .build();
-    (name, resource)
+    Identity {
+        service_name: name,
+        resource,
+        origins,
+    }
 }
 
 /// Code, else the file, else the detector, else the name given to `init`, else the executable's.
 fn name(
     document: &Document,
     settings: &Settings,
+    code: &[KeyValue],
     said: &[(KeyValue, Position)],
     detected: &[KeyValue],
 ) -> (String, Origin) {
     let is_name = |attribute: &KeyValue| attribute.key.as_str() == SERVICE_NAME;
-    let in_code = settings.resource.iter().any(is_name);
+    let in_code = code.iter().any(is_name);
     let in_file = said
         .iter()
         .rev()
@@ -84,8 +93,7 @@ fn name(
         init_name: &settings.service_name,
         operator: &[],
         operator_name: detected.as_deref(),
-        version: None,
-        code: &settings.resource,
+        code,
     };
     let (name, source) = layers.service_name();
     let origin = match source {
@@ -156,7 +164,7 @@ fn attributes_list(section: &Cursor<'_>, problems: &mut Problems) -> Vec<(KeyVal
     }
     members
         .into_iter()
-        .map(|(key, value)| (KeyValue::new(key, value), list.at()))
+        .map(|attribute| (attribute, list.at()))
         .collect()
 }
 

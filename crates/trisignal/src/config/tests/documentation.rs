@@ -16,11 +16,14 @@ a certificate file that can't be used makes the start fail.
 Variables marked with ¹ have a form for each signal, which wins over the general one:
 `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` and so on.
 
+Everything that a variable says, code can say: the column \"in code\" has the method of `Builder`, with `otlp` for a single signal.
+Rows without one have no effect, and warn where that could be missed.
+
 This page is made from the table in the code, by
 `cargo test -p trisignal write_the_page_of_variables -- --ignored`.
 
-| variable | value | default | effect |
-|---|---|---|---|
+| variable | value | default | in code | effect |
+|---|---|---|---|---|
 ";
 
 fn page() -> String {
@@ -32,7 +35,16 @@ fn page() -> String {
             default => format!("`{default}`"),
         };
         let (name, kind, effect) = (row.name, row.kind, row.effect);
-        writeln!(page, "| `{name}`{mark} | {kind} | {default} | {effect} |").unwrap();
+        let code = match row.builder {
+            "" => String::new(),
+            method if row.per_signal => format!("`{method}`, `otlp`"),
+            method => format!("`{method}`"),
+        };
+        writeln!(
+            page,
+            "| `{name}`{mark} | {kind} | {default} | {code} | {effect} |"
+        )
+        .unwrap();
     }
     page
 }

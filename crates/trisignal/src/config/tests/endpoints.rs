@@ -1,7 +1,7 @@
 //! Where data goes: base and exact endpoints, schemes, ports, and what must not be in a URL.
 
 use super::{resolved, targets, warnings, with};
-use crate::config::{Protocol, Settings, resolve};
+use crate::config::{Otlp, Protocol, Settings, resolve};
 
 const BASE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
@@ -217,8 +217,11 @@ fn a_path_for_grpc_warns() {
 #[test]
 fn an_endpoint_of_code_is_a_base_and_must_be_right() {
     let settings = |endpoint: &str| Settings {
-        endpoint: Some(endpoint.to_owned()),
-        protocol: Some(Protocol::HttpProtobuf),
+        otlp: Otlp {
+            endpoint: Some(endpoint.to_owned()),
+            protocol: Some(Protocol::HttpProtobuf),
+            ..Otlp::default()
+        },
         ..Settings::default()
     };
     let config = resolved(
@@ -275,7 +278,10 @@ fn a_client_certificate_needs_its_key() {
         );
     }
     let settings = Settings {
-        client_key: Some("/k.pem".into()),
+        otlp: Otlp {
+            client_key: Some("/k.pem".into()),
+            ..Otlp::default()
+        },
         ..Settings::default()
     };
     assert!(resolve(&settings, &super::map(&[])).is_err());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::variables::{Signal, VARIABLES};
 use super::{Raw, targets, warnings, with};
-use crate::config::{Settings, resolve};
+use crate::config::{Batch, Otlp, Settings, resolve};
 
 fn all_names() -> Vec<String> {
     let mut names = Vec::new();
@@ -90,9 +90,15 @@ fn durations_never_overflow_a_clock() {
         assert_eq!(duration, YEAR);
     }
     let settings = Settings {
-        timeout: Some(Duration::MAX),
+        otlp: Otlp {
+            timeout: Some(Duration::MAX),
+            ..Otlp::default()
+        },
+        batch: Batch {
+            schedule_delay: Some(Duration::MAX),
+            ..Batch::default()
+        },
         metric_interval: Some(Duration::MAX),
-        schedule_delay: Some(Duration::MAX),
         max_age: Some(Duration::MAX),
         retry_initial: Some(Duration::MAX),
         retry_max: Some(Duration::MAX),

@@ -8,6 +8,7 @@
 
 mod documentation;
 mod endpoints;
+mod equivalents;
 mod hostile;
 mod lists;
 mod precedence;

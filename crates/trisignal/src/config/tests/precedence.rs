@@ -6,7 +6,7 @@ use std::time::Duration;
 use opentelemetry::{Key, KeyValue};
 
 use super::{map, resolved, targets, warnings};
-use crate::config::{ByteSize, Compression, Origin, Protocol, Settings, resolve};
+use crate::config::{Batch, ByteSize, Compression, Origin, Otlp, Protocol, Settings, resolve};
 use crate::console::ConsoleFormat;
 
 #[test]
@@ -44,10 +44,13 @@ fn the_signal_wins_over_all_and_code_over_both() {
     assert_eq!(metrics.headers["a"], "own");
 
     let settings = Settings {
-        timeout: Some(Duration::ZERO),
-        compression: Some(Compression::None),
-        protocol: Some(Protocol::HttpProtobuf),
-        headers: vec![("A".into(), "code".into())],
+        otlp: Otlp {
+            timeout: Some(Duration::ZERO),
+            compression: Some(Compression::None),
+            protocol: Some(Protocol::HttpProtobuf),
+            headers: vec![("A".into(), "code".into())],
+            ..Otlp::default()
+        },
         ..Settings::default()
     };
     for target in targets(&resolved(&settings, &variables)) {
@@ -75,16 +78,22 @@ fn a_bad_value_of_the_signal_falls_back_to_the_one_for_all() {
 #[test]
 fn what_code_decides_is_not_looked_up() {
     let settings = Settings {
-        timeout: Some(Duration::from_secs(3)),
+        otlp: Otlp {
+            timeout: Some(Duration::from_secs(3)),
+            ..Otlp::default()
+        },
+        batch: Batch {
+            schedule_delay: Some(Duration::from_secs(2)),
+            queue_items: Some(10),
+            queue_bytes: Some(ByteSize::from_kib(3)),
+            batch_items: Some(5),
+            ..Batch::default()
+        },
         console_format: Some(ConsoleFormat::Json),
         console_filter: Some("debug".into()),
         logs_filter: Some("warn, x=info".into()),
         traces_filter: Some("error".into()),
         metric_interval: Some(Duration::from_secs(5)),
-        schedule_delay: Some(Duration::from_secs(2)),
-        queue_items: Some(10),
-        queue_bytes: Some(ByteSize::from_kib(3)),
-        batch_items: Some(5),
         outbox: Some(ByteSize::from_mib(1)),
         max_age: Some(Duration::from_secs(9)),
         retry_initial: Some(Duration::from_secs(60)),
@@ -140,11 +149,15 @@ fn impossible_settings_are_errors_that_name_the_setter() {
         ("metric_interval", |settings| {
             settings.metric_interval = Some(Duration::ZERO)
         }),
-        ("queue_items", |settings| settings.queue_items = Some(0)),
-        ("queue_bytes", |settings| {
-            settings.queue_bytes = Some(ByteSize::default())
+        ("queue_items", |settings| {
+            settings.batch.queue_items = Some(0)
         }),
-        ("batch_items", |settings| settings.batch_items = Some(0)),
+        ("queue_bytes", |settings| {
+            settings.batch.queue_bytes = Some(ByteSize::default())
+        }),
+        ("batch_items", |settings| {
+            settings.batch.batch_items = Some(0)
+        }),
         ("outbox", |settings| {
             settings.outbox = Some(ByteSize::default())
         }),
@@ -171,13 +184,13 @@ fn impossible_settings_are_errors_that_name_the_setter() {
             settings.traces_filter = Some("a=loud".into())
         }),
         ("headers", |settings| {
-            settings.headers = vec![("a b".into(), "hunter2".into())]
+            settings.otlp.headers = vec![("a b".into(), "hunter2".into())]
         }),
         ("headers", |settings| {
-            settings.headers = vec![("a".into(), "hunter2\n".into())]
+            settings.otlp.headers = vec![("a".into(), "hunter2\n".into())]
         }),
         ("headers", |settings| {
-            settings.headers = vec![("content-type".into(), "hunter2".into())]
+            settings.otlp.headers = vec![("content-type".into(), "hunter2".into())]
         }),
     ];
     for (setting, spoil) in cases {
@@ -332,9 +345,12 @@ fn resource_layers() {
 #[test]
 fn the_explanation_names_value_and_origin() {
     let settings = Settings {
+        otlp: Otlp {
+            compression: Some(Compression::Gzip),
+            headers: vec![("x-code".into(), "hunter2".into())],
+            ..Otlp::default()
+        },
         service_name: "checkout".into(),
-        compression: Some(Compression::Gzip),
-        headers: vec![("x-code".into(), "hunter2".into())],
         ..Settings::default()
     };
     let variables = [
@@ -378,9 +394,9 @@ fn code_that_can_not_be_meant_so_is_an_error_without_the_secret() {
     for setting in ["ca_certificate", "client_certificate", "client_key"] {
         let mut settings = Settings::default();
         let file = match setting {
-            "ca_certificate" => &mut settings.ca_certificate,
-            "client_certificate" => &mut settings.client_certificate,
-            _ => &mut settings.client_key,
+            "ca_certificate" => &mut settings.otlp.ca_certificate,
+            "client_certificate" => &mut settings.otlp.client_certificate,
+            _ => &mut settings.otlp.client_key,
         };
         *file = Some(key.into());
         let error = resolve(&settings, &BTreeMap::<String, String>::new()).unwrap_err();
@@ -409,7 +425,10 @@ fn a_timeout_and_a_sampler_of_the_code_win_over_what_could_cut_or_replace_them()
     assert_eq!(timeout(&Settings::default()), second);
     let minute = Some(Duration::from_secs(60));
     let settings = Settings {
-        timeout: minute,
+        otlp: Otlp {
+            timeout: minute,
+            ..Otlp::default()
+        },
         own_sampler: true,
         ..Settings::default()
     };

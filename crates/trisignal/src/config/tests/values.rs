@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use opentelemetry_sdk::metrics::Temporality;
-
 use super::super::variables::VARIABLES;
-use super::super::{Compression, Protocol};
+use super::super::{Compression, Protocol, Temporality};
 use super::{Pairs, map, targets, warnings, with};
 use crate::config::{Config, Settings, file};
 use crate::console::ConsoleFormat;
@@ -314,8 +312,8 @@ fn exporters() {
             "OTEL_TRACES_EXPORTER",
             "console,zipkin",
             "console",
-            "asks for the exporter \"zipkin\", which is deprecated by \
-            OpenTelemetry, and not supported: Zipkin's successors take OTLP; it is left out",
+            "asks for the exporter \"zipkin\", which is not supported: \
+            send OTLP to a Collector with the exporter `zipkin` instead; it is left out",
         ),
         (
             "OTEL_TRACES_EXPORTER",

@@ -53,6 +53,12 @@ proofs! {
         let service = Service::ran(&[("OTEL_LOGS_EXPORTER", "console")]);
         assert_eq!(service.output().matches("worked hard").count(), 1);
         assert_eq!(service.arrived(), only(&["TRACES", "METRICS"]));
+        assert!(service.told().is_empty());
+        // Off is off, and worth a word: no log record goes anywhere.
+        let service = Service::ran(&[("OTEL_LOGS_EXPORTER", "console"), ("OTEL_RUST_CONSOLE", "off")]);
+        assert_eq!(service.output(), "");
+        let told = "OTEL_LOGS_EXPORTER asks for logs on the console, which is off (OTEL_RUST_CONSOLE); no log record is written there";
+        assert_eq!(service.told(), [told]);
     }
 
     OTEL_CONFIG_FILE => {

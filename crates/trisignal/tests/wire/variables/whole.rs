@@ -75,12 +75,17 @@ proofs! {
     OTEL_EXPORTER_ZIPKIN_ENDPOINT => {
         let service = Service::ran(&[("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "http://user:hunter2@zipkin/api")]);
         let told = service.told();
-        assert!(told[0].contains("no exporter for Zipkin") && !told[0].contains("hunter2"), "{told:?}");
+        assert!(told[0].contains("Zipkin is not supported") && !told[0].contains("hunter2"), "{told:?}");
         assert_eq!(service.arrived(), EVERYTHING);
     }
 
     OTEL_EXPORTER_ZIPKIN_TIMEOUT => {
         let service = Service::ran(&[("OTEL_EXPORTER_ZIPKIN_TIMEOUT", "1")]);
-        assert!(service.told()[0].contains("no exporter for Zipkin"));
+        assert!(service.told()[0].contains("Zipkin is not supported"));
+    }
+
+    OTEL_EXPORTER_ZIPKIN_PROTOCOL => {
+        let service = Service::ran(&[("OTEL_EXPORTER_ZIPKIN_PROTOCOL", "http/json")]);
+        assert!(service.told()[0].contains("Zipkin is not supported"));
     }
 }

@@ -180,7 +180,7 @@ fn an_exporter_that_cannot_work_is_an_error() {
         (
             "compression: brotli",
             "7:26",
-            ".compression: is not a known compression",
+            ".compression: is none of auto, none, gzip, zstd",
         ),
         (
             "encoding: xml",

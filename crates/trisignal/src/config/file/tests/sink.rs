@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{load, load_with, warnings};
-use crate::config::{ExporterConfig, Origin, Protocol, Settings};
+use crate::config::{ExporterConfig, Origin, Otlp, Protocol, Settings};
 
 /// The shape of the published starting point: every stable key, with values other than the defaults.
 pub(super) const SINK: &str = include_str!("sink.yaml");
@@ -205,10 +205,13 @@ fn the_file_replaces_the_environment() {
 #[test]
 fn code_wins_over_the_file() {
     let settings = Settings {
+        otlp: Otlp {
+            endpoint: Some("http://code:1/base".to_owned()),
+            timeout: Some(Duration::from_secs(3)),
+            headers: vec![("api-key".to_owned(), "of code".to_owned())],
+            ..Otlp::default()
+        },
         service_name: "of init".into(),
-        endpoint: Some("http://code:1/base".to_owned()),
-        timeout: Some(Duration::from_secs(3)),
-        headers: vec![("api-key".to_owned(), "of code".to_owned())],
         logs_filter: Some("error".to_owned()),
         outbox: Some(crate::ByteSize::from_kib(3)),
         ..Settings::default()
