@@ -103,8 +103,8 @@ pub use self::console::Rotation;
 pub use self::control::Control;
 pub use self::error::{Error, ErrorKind};
 pub use self::metrics::{
-    BoundCounter, BoundUpDownCounter, Counter, ExemplarFilter, Gauge, Histogram, MetricsBody,
-    MetricsFuture, MetricsService, UpDownCounter, View,
+    BoundCounter, BoundHistogram, BoundUpDownCounter, Counter, ExemplarFilter, Gauge, Histogram,
+    MetricsBody, MetricsFuture, MetricsService, UpDownCounter, View,
 };
 pub use self::metrics::{HealthService, OwnMetrics};
 pub use self::pipeline::ledger::{DropReason, Dropped, SignalAccount};

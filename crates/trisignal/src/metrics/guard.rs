@@ -1,6 +1,7 @@
 //! The meters that are handed out: the SDK's, with what it does not do itself.
 //!
-//! Instruments offer what they measure as [exemplars](super::exemplar). And there is a wall around the callbacks of
+//! Instruments offer what they measure as [exemplars](super::exemplar), and histograms are told what
+//! [threads have kept](super::cells). And there is a wall around the callbacks of
 //! observable instruments: a panic in one is counted, and the rest is collected. The SDK runs callbacks on the thread that collects, under its locks. A panic there would end the collection, and
 //! with it all metrics of the process for ever.
 
@@ -15,6 +16,8 @@ use opentelemetry::metrics::{
 };
 use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 
+use super::DRAIN;
+use super::cells::values::{Keeper, Keepers};
 use super::exemplar::capture::{Capture, Captured};
 use super::exemplar::{ExemplarFilter, Store, Stream};
 use super::views::{Described, Views};
@@ -28,6 +31,7 @@ pub(crate) struct GuardedMeterProvider {
     inner: SdkMeterProvider,
     on_panic: OnPanic,
     exemplars: Option<Exemplars>,
+    histograms: Arc<Keepers>,
 }
 
 /// What makes exemplars of measurements.
@@ -41,10 +45,20 @@ struct Exemplars {
 impl GuardedMeterProvider {
     /// `on_panic` must not panic itself.
     pub(crate) fn new(inner: SdkMeterProvider, on_panic: OnPanic) -> Self {
+        let histograms = Arc::<Keepers>::default();
+        let kept = Arc::clone(&histograms);
+        // The SDK runs the callbacks of observable instruments before it reads any aggregate. One that never observes
+        // anything is never exported.
+        let _ = inner
+            .meter("trisignal")
+            .u64_observable_counter(DRAIN)
+            .with_callback(move |_| kept.drain())
+            .build();
         Self {
             inner,
             on_panic,
             exemplars: None,
+            histograms,
         }
     }
 
@@ -64,6 +78,7 @@ impl MeterProvider for GuardedMeterProvider {
             scope,
             on_panic: Arc::clone(&self.on_panic),
             exemplars: self.exemplars.clone(),
+            histograms: Arc::clone(&self.histograms),
         }))
     }
 }
@@ -73,6 +88,7 @@ struct GuardedMeter {
     scope: InstrumentationScope,
     on_panic: OnPanic,
     exemplars: Option<Exemplars>,
+    histograms: Arc<Keepers>,
 }
 
 impl GuardedMeter {
@@ -122,7 +138,7 @@ fn survives(run: impl FnOnce()) -> bool {
     false
 }
 
-/// Instruments without callbacks are made by the SDK's meter, and wrapped.
+/// Instruments without callbacks are made by the SDK's meter, and wrapped where exemplars are made.
 macro_rules! delegate {
     ($($method:ident: $instrument:ident of $value:ty;)*) => {
         $(fn $method(&self, asked: InstrumentBuilder<'_, $instrument<$value>>) -> $instrument<$value> {
@@ -140,6 +156,7 @@ macro_rules! delegate {
     };
 }
 
+/// Histograms are wrapped: threads keep what they measure.
 macro_rules! delegate_histograms {
     ($($method:ident: $value:ty;)*) => {
         $(fn $method(&self, asked: HistogramBuilder<'_, Histogram<$value>>) -> Histogram<$value> {
@@ -149,11 +166,7 @@ macro_rules! delegate_histograms {
             builder.description = asked.description;
             builder.unit = asked.unit;
             builder.boundaries = asked.boundaries;
-            let inner = builder.build();
-            match capture {
-                Some(capture) => Histogram::new(Arc::new(Captured { inner, capture })),
-                None => inner,
-            }
+            Histogram::new(Arc::new(Keeper::new(builder.build(), capture, &self.histograms)))
         })*
     };
 }

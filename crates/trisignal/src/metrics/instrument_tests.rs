@@ -172,6 +172,21 @@ fn what_was_told_before_the_installation_arrives_without_another_word() {
 }
 
 #[test]
+fn a_handle_of_a_histogram_measures_before_and_after_the_installation() {
+    let rig = rig();
+    let histogram = Histogram::in_registry(rig.registry, "h", "s").with_boundaries(&[1.0, 2.0]);
+    let handle = histogram.bind(&kind("x"));
+    let clone = handle.clone();
+    handle.record(0.5);
+    rig.install().unwrap();
+    handle.record(1.5);
+    clone.record(9.0);
+    histogram.record_with(9.5, &kind("x"));
+    assert_eq!(rig.collect()["h[s](){kind=x}"], [1.0, 1.0, 2.0, 20.5]);
+    assert_eq!(format!("{handle:?}"), "BoundHistogram(\"h\")");
+}
+
+#[test]
 fn an_instrument_first_used_after_the_installation_is_bound_at_once() {
     let rig = rig();
     let counter = Counter::in_registry(rig.registry, "late", "1");

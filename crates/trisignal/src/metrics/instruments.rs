@@ -16,9 +16,9 @@ use std::fmt;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{self as otel, Meter};
 
-use super::cells::Step;
+use super::cells::sums::Step;
 use super::pending::{Kept, SETS};
-use super::registry::{GLOBAL, Handle, Instrument, Kind, Registry, Spec};
+use super::registry::{GLOBAL, Handle, Instrument, Kind, Prepare, Prepared, Registry, Spec};
 
 /// Measurements of a histogram that are kept before telemetry is installed.
 const MEASUREMENTS: usize = 1_024;
@@ -200,6 +200,13 @@ impl Histogram {
     pub fn record_with(&self, value: f64, attributes: &[KeyValue]) {
         self.0.record(value, attributes);
     }
+
+    /// A handle that measures for these attributes: for places that are passed very often, or attributes that are costly to
+    /// make.
+    #[must_use]
+    pub fn bind(&self, attributes: &[KeyValue]) -> BoundHistogram {
+        BoundHistogram(self.0.prepare(attributes))
+    }
 }
 
 /// A [`Counter`] for attributes that do not change. Clones count together.
@@ -233,6 +240,25 @@ impl BoundUpDownCounter {
 impl fmt::Debug for BoundUpDownCounter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("BoundUpDownCounter")
+            .field(&self.0.name())
+            .finish()
+    }
+}
+
+/// A [`Histogram`] for attributes that do not change. Clones measure the same.
+#[derive(Clone)]
+pub struct BoundHistogram(Prepared<HistogramKind>);
+
+impl BoundHistogram {
+    /// One measurement.
+    pub fn record(&self, value: f64) {
+        self.0.record(value);
+    }
+}
+
+impl fmt::Debug for BoundHistogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BoundHistogram")
             .field(&self.0.name())
             .finish()
     }
@@ -346,5 +372,17 @@ impl Kind for HistogramKind {
 
     fn record(bound: &Self::Bound, value: f64, attributes: &[KeyValue]) {
         bound.record(value, attributes);
+    }
+}
+
+impl Prepare for HistogramKind {
+    type Prepared = otel::BoundHistogram<f64>;
+
+    fn prepare(bound: &Self::Bound, attributes: &[KeyValue]) -> Self::Prepared {
+        bound.bind(attributes)
+    }
+
+    fn record_prepared(prepared: &Self::Prepared, value: f64) {
+        prepared.record(value);
     }
 }

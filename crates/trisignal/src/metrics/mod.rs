@@ -1,7 +1,7 @@
 //! Metrics: instruments that live in a `static`, and the walls around what is recorded and exported.
 //!
 //! And what shows them: exemplars, views, the page for Prometheus. What is not here: aggregation and collection, which
-//! are `opentelemetry_sdk`'s.
+//! are `opentelemetry_sdk`'s; threads only keep what they measure for a while ([`cells`]).
 
 pub(crate) mod cardinality;
 mod cells;
@@ -22,7 +22,9 @@ pub(crate) mod views;
 
 pub use exemplar::ExemplarFilter;
 pub use health::HealthService;
-pub use instruments::{BoundCounter, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter};
+pub use instruments::{
+    BoundCounter, BoundHistogram, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter,
+};
 pub use own::OwnMetrics;
 pub use prometheus::{MetricsBody, MetricsFuture, MetricsService};
 pub(crate) use registry::{DRAIN, install_meter};

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use super::cells::{self, Cell, Cells, Step};
+use super::cells::sums::{self, Step, Sum, Sums};
 use super::pending::{Kept, Pending};
 
 /// The name of the instrument that hands over what threads keep: without it they would keep it for ever.
@@ -87,6 +87,14 @@ pub(super) trait Kind: Send + Sync + 'static {
     }
 }
 
+/// A kind whose instruments make handles that find the series without looking at the attributes.
+pub(super) trait Prepare: Kind {
+    type Prepared: Send + Sync;
+
+    fn prepare(bound: &Self::Bound, attributes: &[KeyValue]) -> Self::Prepared;
+    fn record_prepared(prepared: &Self::Prepared, value: Self::Value);
+}
+
 /// An instrument that can be made in a `const`.
 pub(super) struct Instrument<K: Kind> {
     pub(super) spec: Spec,
@@ -116,14 +124,27 @@ impl<K: Kind> Instrument<K> {
         let state = self.state.get().unwrap_or_else(|| self.touch());
         Handle {
             state: Arc::clone(state),
-            cell: state.cells.own(attributes),
+            sum: state.sums.own(attributes),
         }
+    }
+
+    /// As [`Instrument::bind`], for kinds whose instruments do it themselves.
+    pub(super) fn prepare(&self, attributes: &[KeyValue]) -> Prepared<K>
+    where
+        K: Prepare,
+    {
+        let state = self.state.get().unwrap_or_else(|| self.touch());
+        Prepared(Arc::new(Target {
+            state: Arc::clone(state),
+            attributes: attributes.into(),
+            prepared: OnceLock::new(),
+        }))
     }
 
     /// How many sums threads keep for it.
     #[cfg(test)]
     pub(super) fn kept_sums(&self) -> usize {
-        self.state.get().map_or(0, |state| state.cells.count())
+        self.state.get().map_or(0, |state| state.sums.count())
     }
 
     #[cold]
@@ -135,7 +156,7 @@ impl<K: Kind> Instrument<K> {
                 spec: self.spec,
                 bound: OnceLock::new(),
                 pending: Mutex::default(),
-                cells: Cells::new(),
+                sums: Sums::new(),
             })
         });
         // Outside of the initialisation: binding may run code that uses this very instrument.
@@ -151,29 +172,29 @@ struct State<K: Kind> {
     spec: Spec,
     bound: OnceLock<K::Bound>,
     pending: Mutex<Pending<K::Value>>,
-    cells: Cells,
+    sums: Sums,
 }
 
 /// A sum of one instrument for attributes that do not change.
 pub(super) struct Handle<K: Kind> {
     state: Arc<State<K>>,
-    cell: Arc<Cell>,
+    sum: Arc<Sum>,
 }
 
 impl<K: Kind> Clone for Handle<K> {
     fn clone(&self) -> Self {
         Self {
             state: Arc::clone(&self.state),
-            cell: Arc::clone(&self.cell),
+            sum: Arc::clone(&self.sum),
         }
     }
 }
 
 impl<K: Kind> Handle<K> {
     pub(super) fn record(&self, value: K::Value) {
-        let added = K::step(value).is_some_and(|step| self.cell.add(step));
+        let added = K::step(value).is_some_and(|step| self.sum.add(step));
         if !added {
-            self.state.tell(value, self.cell.attributes());
+            self.state.tell(value, self.sum.attributes());
         }
     }
 
@@ -182,11 +203,53 @@ impl<K: Kind> Handle<K> {
     }
 }
 
+/// An instrument with attributes that do not change.
+pub(super) struct Prepared<K: Prepare>(Arc<Target<K>>);
+
+struct Target<K: Prepare> {
+    state: Arc<State<K>>,
+    attributes: Box<[KeyValue]>,
+    /// From the first use on at which there is a meter.
+    prepared: OnceLock<K::Prepared>,
+}
+
+impl<K: Prepare> Clone for Prepared<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Prepare> Prepared<K> {
+    pub(super) fn record(&self, value: K::Value) {
+        match self.0.prepared.get() {
+            Some(prepared) => K::record_prepared(prepared, value),
+            None => self.0.record_first(value),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.0.state.spec.name
+    }
+}
+
+impl<K: Prepare> Target<K> {
+    #[cold]
+    fn record_first(&self, value: K::Value) {
+        match self.state.bound.get() {
+            Some(bound) => {
+                let prepare = || K::prepare(bound, &self.attributes);
+                K::record_prepared(self.prepared.get_or_init(prepare), value);
+            }
+            None => self.state.tell(value, &self.attributes),
+        }
+    }
+}
+
 impl<K: Kind> State<K> {
     fn record(&self, value: K::Value, attributes: &[KeyValue]) {
         // Not before there is a meter: what comes earlier has a place and an order of its own.
         let added = self.bound.get().is_some()
-            && K::step(value).is_some_and(|step| self.cells.add(step, attributes));
+            && K::step(value).is_some_and(|step| self.sums.add(step, attributes));
         if !added {
             self.tell(value, attributes);
         }
@@ -231,7 +294,7 @@ impl<K: Kind> Bind for State<K> {
 
     fn drain(&self) {
         if let Some(bound) = self.bound.get() {
-            self.cells.drain(|sum, attributes| {
+            self.sums.drain(|sum, attributes| {
                 if let Some(value) = K::sum(sum) {
                     K::record(bound, value, attributes);
                 }
@@ -309,7 +372,7 @@ impl Registry {
     fn drain_before_collections(&'static self, meter: &Meter) {
         let drain = move |_: &dyn AsyncInstrument<u64>| {
             let instruments = lock(&self.0).instruments.clone();
-            cells::begin_collection();
+            sums::begin_collection();
             instruments.iter().for_each(|instrument| instrument.drain());
         };
         let _ = meter

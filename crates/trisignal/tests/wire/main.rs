@@ -15,6 +15,7 @@ mod control;
 mod explained;
 mod exporters;
 mod health;
+mod histograms;
 mod life;
 mod outages;
 mod own_metrics;

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram, SyncInstrument, UpDownCounter};
+use opentelemetry::metrics::{
+    BoundCounter, BoundGauge, BoundSyncInstrument, BoundUpDownCounter, Counter, Gauge,
+    SyncInstrument, UpDownCounter,
+};
 
-use super::reservoir::Number;
+use super::filter::Place;
+use super::reservoir::{Choice, Number, Offer};
 use super::store::{Store, Stream};
 
 /// Where the measurements of one instrument are offered: a stream for each view that applies to it.
@@ -25,12 +29,30 @@ impl Capture {
 
     /// Offers a measurement, if it is one for which the filter is open.
     pub(crate) fn offer(&self, value: Number, attributes: &[KeyValue]) {
-        let Some(place) = self.store.filter().admits() else {
-            return;
-        };
+        if let Some(place) = self.admits() {
+            self.take(value, place, attributes, Choice::Reservoir);
+        }
+    }
+
+    /// Where the calling thread is; `None` when the filter lets no measurement there pass.
+    pub(crate) fn admits(&self) -> Option<Place> {
+        self.store.filter().admits()
+    }
+
+    /// Shows a measurement that was chosen already, in the place of the one before.
+    pub(crate) fn show(&self, value: Number, place: Place, attributes: &[KeyValue]) {
+        self.take(value, place, attributes, Choice::Made);
+    }
+
+    fn take(&self, value: Number, place: Place, attributes: &[KeyValue], choice: Choice) {
         for stream in &*self.streams {
             let series = self.store.series(stream, attributes);
-            self.store.offer(stream, &series, value, place, attributes);
+            let offer = Offer {
+                value,
+                place,
+                choice,
+            };
+            self.store.offer(stream, &series, offer, attributes);
         }
     }
 }
@@ -41,20 +63,41 @@ pub(crate) struct Captured<I> {
     pub(crate) capture: Capture,
 }
 
+/// The same with its attributes.
+struct CapturedBound<B> {
+    inner: B,
+    capture: Capture,
+    attributes: Box<[KeyValue]>,
+}
+
 macro_rules! captured {
-    ($($instrument:ident . $record:ident of $($value:ty)+;)*) => {
+    ($($instrument:ident . $record:ident of $($value:ty)+ as $bound:ident;)*) => {
         $($(impl SyncInstrument<$value> for Captured<$instrument<$value>> {
             fn measure(&self, value: $value, attributes: &[KeyValue]) {
                 self.inner.$record(value, attributes);
                 self.capture.offer(Number::from(value), attributes);
+            }
+
+            fn bind(&self, attributes: &[KeyValue]) -> Box<dyn BoundSyncInstrument<$value> + Send + Sync> {
+                Box::new(CapturedBound {
+                    inner: self.inner.bind(attributes),
+                    capture: self.capture.clone(),
+                    attributes: attributes.into(),
+                })
+            }
+        }
+
+        impl BoundSyncInstrument<$value> for CapturedBound<$bound<$value>> {
+            fn measure(&self, value: $value) {
+                self.inner.$record(value);
+                self.capture.offer(Number::from(value), &self.attributes);
             }
         })+)*
     };
 }
 
 captured! {
-    Counter.add of u64 f64;
-    UpDownCounter.add of i64 f64;
-    Gauge.record of u64 i64 f64;
-    Histogram.record of u64 f64;
+    Counter.add of u64 f64 as BoundCounter;
+    UpDownCounter.add of i64 f64 as BoundUpDownCounter;
+    Gauge.record of u64 i64 f64 as BoundGauge;
 }

@@ -55,6 +55,23 @@ pub(crate) struct Exemplar {
     pub(crate) filtered: Vec<KeyValue>,
 }
 
+/// A measurement that may become an exemplar.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    pub(super) value: Number,
+    pub(super) place: Place,
+    pub(super) choice: Choice,
+}
+
+/// Who chooses among measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The reservoir, which is offered all of them.
+    Reservoir,
+    /// Somebody has, and this is one.
+    Made,
+}
+
 /// A fixed number of places, and how many measurements there were for them since the last collection.
 #[derive(Debug)]
 pub(super) struct Reservoir {
@@ -86,16 +103,24 @@ impl Reservoir {
     pub(super) fn offer<'a>(
         &mut self,
         bucket: Option<usize>,
-        value: Number,
-        place: Place,
+        offer: Offer,
         filtered: impl Iterator<Item = &'a KeyValue>,
         epoch: u64,
     ) {
+        let Offer {
+            value,
+            place,
+            choice,
+        } = offer;
         if epoch != self.epoch {
             self.epoch = epoch;
             self.slots.iter_mut().for_each(|slot| slot.seen = 0);
         }
-        let Some(slot) = self.chosen(bucket) else {
+        let slot = match choice {
+            Choice::Reservoir => self.chosen(bucket),
+            Choice::Made => self.next(bucket),
+        };
+        let Some(slot) = slot else {
             return;
         };
         let time = SystemTime::now();
@@ -138,6 +163,19 @@ impl Reservoir {
                 self.slots.get_mut(usize::try_from(place).ok()?)
             }
         }
+    }
+
+    /// The slot of the bucket, or that which was filled first.
+    fn next(&mut self, bucket: Option<usize>) -> Option<&mut Slot> {
+        let place = match bucket {
+            Some(bucket) => bucket.min(self.slots.len() - 1),
+            None => {
+                let seen = self.slots[0].seen;
+                self.slots[0].seen = seen.saturating_add(1);
+                usize::try_from(seen % self.slots.len() as u64).ok()?
+            }
+        };
+        self.slots.get_mut(place)
     }
 
     /// A number below `bound`, by Marsaglia's xorshift: good enough for a choice among measurements.

@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use opentelemetry::{InstrumentationScope, Key, KeyValue};
 
 use super::ExemplarFilter;
-use super::filter::Place;
-use super::reservoir::{Exemplar, Number, Reservoir};
+use super::reservoir::{Exemplar, Offer, Reservoir};
 use crate::metrics::cardinality::OVERFLOW;
 
 /// A series that nobody offered to in so many collections makes room where there is none.
@@ -144,11 +143,11 @@ impl Store {
         &self,
         stream: &Stream,
         series: &Series,
-        value: Number,
-        place: Place,
+        offer: Offer,
         attributes: &[KeyValue],
     ) {
         // The SDK leaves these out as well.
+        let value = offer.value;
         if !value.as_f64().is_finite() {
             return;
         }
@@ -160,7 +159,7 @@ impl Store {
             Shape::Fixed(_) => None,
         };
         let filtered = attributes.iter().filter(|kv| !stream.allows(&kv.key));
-        reservoir.offer(bucket, value, place, filtered, self.epoch());
+        reservoir.offer(bucket, offer, filtered, self.epoch());
     }
 
     fn epoch(&self) -> u64 {

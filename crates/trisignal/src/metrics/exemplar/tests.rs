@@ -143,6 +143,27 @@ fn every_bucket_has_one_of_its_own() {
 }
 
 #[test]
+fn handles_have_exemplars_too() {
+    let rig = rig(ExemplarFilter::TraceBased, Vec::new(), 2_000);
+    let attributes = [KeyValue::new("kind", "book")];
+    let counter = rig.meter.u64_counter("c").build().bind(&attributes);
+    let histogram = rig.meter.f64_histogram("h").build().bind(&attributes);
+    let (span, _inside) = filter::enter(true);
+    counter.add(3);
+    (0..200).for_each(|_| histogram.record(0.5));
+    let (sum, histogram) = (rig.sum("c"), rig.histogram("h"));
+    assert_eq!(
+        sum[0].value,
+        Some(proto::number_data_point::Value::AsInt(3))
+    );
+    assert_eq!(histogram[0].count, 200);
+    for exemplars in [&sum[0].exemplars, &histogram[0].exemplars] {
+        assert_eq!(exemplars.len(), 1);
+        assert_eq!(exemplars[0].trace_id, span.trace_id().to_bytes());
+    }
+}
+
+#[test]
 fn a_view_moves_attributes_from_the_series_to_its_exemplars() {
     let views = vec![View::of("c").rename("other").attributes(["kind"])];
     let rig = rig(ExemplarFilter::TraceBased, views, 2_000);
@@ -226,7 +247,12 @@ fn each_measurement_has_the_same_chance() {
     for round in 0..ROUNDS {
         for value in 0..10 {
             let none = std::iter::empty();
-            reservoir.offer(None, Number::Int(value), None, none, round as u64 + 1);
+            let offer = reservoir::Offer {
+                value: Number::Int(value),
+                place: None,
+                choice: reservoir::Choice::Reservoir,
+            };
+            reservoir.offer(None, offer, none, round as u64 + 1);
         }
         let Some(Number::Int(value)) = reservoir.kept().next().map(|kept| kept.value) else {
             panic!("nothing kept");

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::{SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
-use opentelemetry::{Array, Context, Key, StringValue};
+use opentelemetry::{Array, Context, Key, StringValue, Value};
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
 use opentelemetry_sdk::metrics::{
     InMemoryMetricExporter, InMemoryMetricExporterBuilder, PeriodicReader, SdkMeterProvider,
     Temporality,
 };
 
-use super::super::registry::Registry;
-use super::super::{Counter, UpDownCounter};
 use super::*;
+use crate::metrics::cells::SLOTS;
+use crate::metrics::registry::Registry;
+use crate::metrics::{Counter, UpDownCounter};
 
 struct Rig {
     registry: &'static Registry,
@@ -229,7 +230,7 @@ fn a_handle_made_before_the_installation_loses_nothing() {
 /// The first step after a collection, and the first in a sampled span, are the instrument's: exemplars are made there.
 #[test]
 fn the_instrument_sees_a_step_of_each_sum_and_one_in_a_sampled_span() {
-    let cells = Cells::new();
+    let sums = Sums::new();
     let sampled = SpanContext::new(
         TraceId::from(1),
         SpanId::from(2),
@@ -237,7 +238,7 @@ fn the_instrument_sees_a_step_of_each_sum_and_one_in_a_sampled_span() {
         false,
         TraceState::NONE,
     );
-    let step = || cells.add(Step::up(1).unwrap(), &[]);
+    let step = || sums.add(Step::up(1).unwrap(), &[]);
     for _ in 0..2 {
         assert_eq!([step(), step(), step()], [false, true, true]);
         let guard = Context::new()
@@ -247,7 +248,7 @@ fn the_instrument_sees_a_step_of_each_sum_and_one_in_a_sampled_span() {
         drop(guard);
         assert!(step());
         let mut drained = 0;
-        cells.drain(|sum, _| drained += sum);
+        sums.drain(|sum, _| drained += sum);
         assert_eq!(drained, 4);
     }
 }

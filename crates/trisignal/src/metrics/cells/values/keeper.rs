@@ -1,0 +1,263 @@
+//! A histogram whose measurements threads keep for a while, and all of these of a provider.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::LocalKey;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{BoundSyncInstrument, Histogram, SyncInstrument};
+
+use super::ring::Ring;
+use crate::metrics::cells::{Epoch, Table, hash, next_owner, same};
+use crate::metrics::exemplar::Number;
+use crate::metrics::exemplar::capture::Capture;
+
+static EPOCH: Epoch = Epoch::new();
+
+thread_local! {
+    static FLOATS: RefCell<Table<Ring<f64>>> = const { RefCell::new(Table::new()) };
+    static INTEGERS: RefCell<Table<Ring<u64>>> = const { RefCell::new(Table::new()) };
+}
+
+/// What histograms measure.
+pub(in crate::metrics) trait Measured:
+    Copy + Send + Sync + Into<Number> + 'static
+{
+    fn to_word(self) -> u64;
+    fn from_word(word: u64) -> Self;
+    fn table() -> &'static LocalKey<RefCell<Table<Ring<Self>>>>;
+}
+
+impl Measured for f64 {
+    fn to_word(self) -> u64 {
+        self.to_bits()
+    }
+
+    fn from_word(word: u64) -> Self {
+        Self::from_bits(word)
+    }
+
+    fn table() -> &'static LocalKey<RefCell<Table<Ring<Self>>>> {
+        &FLOATS
+    }
+}
+
+impl Measured for u64 {
+    fn to_word(self) -> u64 {
+        self
+    }
+
+    fn from_word(word: u64) -> Self {
+        word
+    }
+
+    fn table() -> &'static LocalKey<RefCell<Table<Ring<Self>>>> {
+        &INTEGERS
+    }
+}
+
+/// A histogram of the SDK, and the rings of all threads that measure with it.
+pub(in crate::metrics) struct Keeper<T: Measured>(Arc<Kept<T>>);
+
+struct Kept<T: Measured> {
+    owner: u64,
+    instrument: Histogram<T>,
+    /// Where exemplars go; nowhere where none are made.
+    capture: Option<Capture>,
+    rings: Mutex<Rings<T>>,
+}
+
+struct Rings<T> {
+    all: Vec<Arc<Ring<T>>>,
+    /// So many are too many: some may be left of threads that are gone.
+    sweep_at: usize,
+}
+
+/// How many rings are never too many.
+const FEW_RINGS: usize = 64;
+
+impl<T: Measured> Keeper<T> {
+    pub(in crate::metrics) fn new(
+        instrument: Histogram<T>,
+        capture: Option<Capture>,
+        keepers: &Keepers,
+    ) -> Self {
+        let kept = Arc::new(Kept {
+            owner: next_owner(),
+            instrument,
+            capture,
+            rings: Mutex::new(Rings {
+                all: Vec::new(),
+                sweep_at: FEW_RINGS,
+            }),
+        });
+        keepers.enter(Arc::downgrade(&kept) as Weak<dyn Drain>);
+        Self(kept)
+    }
+}
+
+impl<T: Measured> SyncInstrument<T> for Keeper<T> {
+    fn measure(&self, value: T, attributes: &[KeyValue]) {
+        let kept = hash(self.0.owner, attributes).is_some_and(|hash| {
+            let is_it = |ring: &Ring<T>| same(ring.attributes(), attributes);
+            self.0.keep(value, attributes, self.0.owner, hash, is_it)
+        });
+        if !kept {
+            self.0.tell(value, attributes);
+        }
+    }
+
+    fn bind(&self, attributes: &[KeyValue]) -> Box<dyn BoundSyncInstrument<T> + Send + Sync> {
+        Box::new(Bound {
+            kept: Arc::clone(&self.0),
+            owner: next_owner(),
+            attributes: attributes.into(),
+        })
+    }
+}
+
+/// A histogram with its attributes: it needs no look at them to find its ring.
+struct Bound<T: Measured> {
+    kept: Arc<Kept<T>>,
+    owner: u64,
+    attributes: Box<[KeyValue]>,
+}
+
+impl<T: Measured> BoundSyncInstrument<T> for Bound<T> {
+    fn measure(&self, value: T) {
+        let hash = self.owner.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let kept = self
+            .kept
+            .keep(value, &self.attributes, self.owner, hash, |_| true);
+        if !kept {
+            self.kept.tell(value, &self.attributes);
+        }
+    }
+}
+
+impl<T: Measured> Kept<T> {
+    /// Keeps a measurement in this thread. False when the instrument itself is to be told.
+    #[inline]
+    fn keep(
+        &self,
+        value: T,
+        attributes: &[KeyValue],
+        owner: u64,
+        hash: u64,
+        is_it: impl Fn(&Ring<T>) -> bool,
+    ) -> bool {
+        let number = value.into().as_f64();
+        if !number.is_finite() {
+            // What becomes of these the SDK decides, by the view.
+            return false;
+        }
+        let place = self.capture.as_ref().and_then(Capture::admits);
+        // Not there any more while the thread ends, and borrowed only by code that runs inside of this very call.
+        let kept = T::table().try_with(|table| {
+            let mut table = table.try_borrow_mut().ok()?;
+            let make = || self.own(attributes, hash);
+            let ring = table.find(EPOCH.now(), owner, hash, is_it, make)?;
+            ring.keep(value, &self.instrument);
+            Some(place.is_some() && ring.chooser.chooses(number))
+        });
+        let Ok(Some(is_chosen)) = kept else {
+            return false;
+        };
+        if let (true, Some(place), Some(capture)) = (is_chosen, place, &self.capture) {
+            capture.show(value.into(), place, attributes);
+        }
+        true
+    }
+
+    fn tell(&self, value: T, attributes: &[KeyValue]) {
+        self.instrument.record(value, attributes);
+        if let Some(capture) = &self.capture {
+            capture.offer(value.into(), attributes);
+        }
+    }
+
+    fn own(&self, attributes: &[KeyValue], seed: u64) -> Arc<Ring<T>> {
+        let ring = Arc::new(Ring::new(attributes, seed));
+        let mut rings = self.lock();
+        if rings.all.len() >= rings.sweep_at {
+            self.sweep(&mut rings);
+            rings.sweep_at = FEW_RINGS.max(2 * rings.all.len());
+        }
+        rings.all.push(Arc::clone(&ring));
+        ring
+    }
+
+    /// Ends the rings of threads that are gone: nobody holds them but this list, so nobody can append to them any more.
+    fn sweep(&self, rings: &mut Rings<T>) {
+        rings.all.retain(|ring| {
+            let is_held = Arc::strong_count(ring) > 1;
+            if !is_held && !ring.is_empty() {
+                ring.drain(&self.instrument);
+            }
+            is_held
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rings<T>> {
+        // A list of handles is whole after every statement.
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was measured last is in no ring any more that somebody knows.
+impl<T: Measured> Drop for Kept<T> {
+    fn drop(&mut self) {
+        self.drain();
+    }
+}
+
+/// The histograms of a provider.
+#[derive(Debug, Default)]
+pub(in crate::metrics) struct Keepers(Mutex<Vec<Weak<dyn Drain>>>);
+
+impl Keepers {
+    /// Hands over everything that threads have kept: before metrics are collected.
+    pub(in crate::metrics) fn drain(&self) {
+        EPOCH.next();
+        let all = self.lock().clone();
+        all.iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|keeper| keeper.drain());
+        self.lock().retain(|keeper| keeper.strong_count() > 0);
+    }
+
+    fn enter(&self, keeper: Weak<dyn Drain>) {
+        let mut all = self.lock();
+        // Now and then, should nobody ever collect.
+        if all.len().is_power_of_two() {
+            all.retain(|keeper| keeper.strong_count() > 0);
+        }
+        all.push(keeper);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<dyn Drain>>> {
+        // As the list of rings.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A [`Kept`] of any type.
+trait Drain: Send + Sync {
+    fn drain(&self);
+}
+
+impl<T: Measured> Drain for Kept<T> {
+    fn drain(&self) {
+        // Outside of the lock, which a thread takes that begins a series.
+        let all = self.lock().all.clone();
+        all.iter().for_each(|ring| ring.drain(&self.instrument));
+        drop(all);
+        self.sweep(&mut self.lock());
+    }
+}
+
+impl std::fmt::Debug for dyn Drain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Drain")
+    }
+}
