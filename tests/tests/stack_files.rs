@@ -331,7 +331,7 @@ fn the_template_for_zabbix_fits_together() {
         .iter()
         .map(|one| one["macro"].as_str().unwrap())
         .collect();
-    let mut ids = vec![&export["template_groups"][0]["uuid"], &template["uuid"]];
+    let mut ids = vec![&export["groups"][0]["uuid"], &template["uuid"]];
     let mut triggers = 0;
     for item in items {
         ids.push(&item["uuid"]);
