@@ -23,6 +23,6 @@ pub use http::{Response, get, post};
 pub use jaeger::{Jaeger, TracedSpan, read_trace};
 pub use metrics::{Sample, read_samples};
 pub use process::Process;
-pub use programs::{Programs, say_not_run};
+pub use programs::{Programs, fluent_bit, say_not_run};
 pub use stack::{Parts, Stack, free_port};
 pub use wait::{DEADLINE, until};

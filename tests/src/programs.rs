@@ -15,6 +15,8 @@ pub struct Programs {
     pub jaeger: PathBuf,
     /// From `TEMPO_BIN`.
     pub tempo: Option<PathBuf>,
+    /// From `LOKI_BIN`.
+    pub loki: Option<PathBuf>,
     /// From the PATH.
     pub prometheus: Option<PathBuf>,
 }
@@ -40,6 +42,7 @@ impl Programs {
                 otelcol,
                 jaeger,
                 tempo: named("TEMPO_BIN")?,
+                loki: named("LOKI_BIN")?,
                 prometheus: on_path("prometheus"),
             })
         });
@@ -52,6 +55,12 @@ impl Programs {
             }
         }
     }
+}
+
+/// Fluent Bit, from the `PATH`.
+#[must_use]
+pub fn fluent_bit() -> Option<PathBuf> {
+    on_path("fluent-bit")
 }
 
 /// The NATS server, from the `PATH`; without it the demo's orders are fulfilled in a channel.

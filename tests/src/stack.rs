@@ -1,11 +1,11 @@
 //! A stack of its own for each test.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ports;
+
+use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 use trisignal_receiver::Receiver;
@@ -17,11 +17,16 @@ use crate::process::Process;
 use crate::programs::{Programs, say_not_run};
 use crate::wait::until;
 
+pub use ports::free_port;
+use ports::{Ports, address, url};
+
 /// What a test needs besides Collector, Jaeger and the stand-in for Loki.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
     /// Tempo, and the Collector's pipeline to it.
     pub tempo: bool,
+    /// Loki itself in place of its stand-in, which has no log records then.
+    pub loki: bool,
     /// Prometheus, scraping the Collector.
     pub prometheus: bool,
     /// The Collector's pipeline that reads console lines from the files `*.log` of the stack's folder `lines`, and from the
@@ -43,24 +48,6 @@ pub struct Stack {
     dir: Option<TempDir>,
 }
 
-/// The ports of one stack, all on 127.0.0.1.
-#[derive(Debug)]
-struct Ports {
-    otlp_grpc: u16,
-    otlp_http: u16,
-    health: u16,
-    exporter: u16,
-    own_metrics: u16,
-    jaeger_otlp: u16,
-    jaeger_ui: u16,
-    jaeger_api: u16,
-    jaeger_health: u16,
-    tempo_otlp: u16,
-    tempo_http: u16,
-    tempo_grpc: u16,
-    prometheus: u16,
-}
-
 impl Stack {
     /// Starts the stack and waits until each part is ready. None when a program is missing: that is said, and the
     /// test has nothing to do.
@@ -68,13 +55,17 @@ impl Stack {
     /// # Panics
     ///
     /// When the Collector or Jaeger is missing although `TRISIGNAL_E2E=required`, or a part does not become ready. A missing
-    /// Tempo or Prometheus is only said.
+    /// Tempo, Loki or Prometheus is only said.
     #[must_use]
     #[allow(clippy::expect_used, reason = "a test harness fails by panic")]
     pub fn start(test: &str, parts: Parts) -> Option<Self> {
         let programs = Programs::find(test)?;
         if parts.tempo && programs.tempo.is_none() {
             say_not_run(test, "TEMPO_BIN is not set");
+            return None;
+        }
+        if parts.loki && programs.loki.is_none() {
+            say_not_run(test, "LOKI_BIN is not set");
             return None;
         }
         if parts.prometheus && programs.prometheus.is_none() {
@@ -93,6 +84,9 @@ impl Stack {
         stack.start_jaeger();
         if parts.tempo {
             stack.start_tempo();
+        }
+        if parts.loki {
+            stack.start_loki();
         }
         stack.start_collector();
         if parts.prometheus {
@@ -129,6 +123,12 @@ impl Stack {
     #[must_use]
     pub fn tempo_url(&self) -> String {
         url(self.ports.tempo_http)
+    }
+
+    /// Loki's API; answers only where `Parts::loki` was asked for.
+    #[must_use]
+    pub fn loki_url(&self) -> String {
+        url(self.ports.loki_http)
     }
 
     /// Prometheus' API; answers only where `Parts::prometheus` was asked for.
@@ -202,6 +202,11 @@ impl Stack {
         {
             command.arg(format!("--config=file:{}", collector_file(file).display()));
         }
+        let loki = if self.with.loki {
+            format!("{}/otlp", self.loki_url())
+        } else {
+            self.loki.http_endpoint()
+        };
         let port = |port: u16| port.to_string();
         command
             .env("OTELCOL_GRPC_PORT", port(self.ports.otlp_grpc))
@@ -213,7 +218,7 @@ impl Stack {
             .env("LOG_FILES", self.dir().join("{lines/*,gateway,orders}.log"))
             .env("JAEGER_ENDPOINT", address(self.ports.jaeger_otlp))
             .env("TEMPO_ENDPOINT", address(self.ports.tempo_otlp))
-            .env("LOKI_ENDPOINT", self.loki.http_endpoint());
+            .env("LOKI_ENDPOINT", loki);
         let ready = format!("{}/", url(self.ports.health));
         self.collector = Some(self.launch("otelcol", &mut command, &ready));
     }
@@ -251,6 +256,23 @@ impl Stack {
             .env("TEMPO_STORAGE", self.dir().join("tempo"));
         let ready = format!("{}/ready", self.tempo_url());
         let process = self.launch("tempo", &mut command, &ready);
+        self.others.push(process);
+    }
+
+    fn start_loki(&mut self) {
+        let Some(program) = self.programs.loki.clone() else {
+            return;
+        };
+        let mut command = Command::new(program);
+        let file = collector_file("loki.yaml");
+        command
+            .arg(format!("-config.file={}", file.display()))
+            .arg("-config.expand-env=true")
+            .env("LOKI_HTTP_PORT", self.ports.loki_http.to_string())
+            .env("LOKI_GRPC_PORT", self.ports.loki_grpc.to_string())
+            .env("LOKI_STORAGE", self.dir().join("loki"));
+        let ready = format!("{}/ready", self.loki_url());
+        let process = self.launch("loki", &mut command, &ready);
         self.others.push(process);
     }
 
@@ -319,52 +341,6 @@ impl Drop for Stack {
             eprintln!("the logs are in {}", dir.keep().display());
         }
     }
-}
-
-impl Ports {
-    fn free() -> Self {
-        Self {
-            otlp_grpc: free_port(),
-            otlp_http: free_port(),
-            health: free_port(),
-            exporter: free_port(),
-            own_metrics: free_port(),
-            jaeger_otlp: free_port(),
-            jaeger_ui: free_port(),
-            jaeger_api: free_port(),
-            jaeger_health: free_port(),
-            tempo_otlp: free_port(),
-            tempo_http: free_port(),
-            tempo_grpc: free_port(),
-            prometheus: free_port(),
-        }
-    }
-}
-
-/// A port that nobody listens on. No two calls of one test run give the same.
-#[must_use]
-#[allow(clippy::expect_used, reason = "a test harness fails by panic")]
-pub fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let port = listener
-            .local_addr()
-            .expect("a bound socket has an address")
-            .port();
-        if given.insert(port) {
-            return port;
-        }
-    }
-}
-
-fn address(port: u16) -> String {
-    format!("127.0.0.1:{port}")
-}
-
-fn url(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
 }
 
 /// Copies the files of a folder of `collector/`.

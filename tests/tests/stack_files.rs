@@ -1,4 +1,4 @@
-//! The files of the stack whose programs are not to be had in a test: Compose, Grafana, Loki, Tempo.
+//! The files of the stack whose programs are mostly not to be had in a test: Compose, Grafana, Fluent Bit, Zabbix.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,6 +6,8 @@
     reason = "a test may fail by panic"
 )]
 
+#[path = "stack_files/fluent_bit.rs"]
+mod fluent_bit;
 #[path = "stack_files/shippers.rs"]
 mod shippers;
 

@@ -17,11 +17,12 @@ cargo xtask ci [STEP…]              everything that a change must pass, or onl
 cargo xtask tidy                    the rules of the house: walls between crates, budgets, module docs
 cargo xtask bench [--quick] [PART…] Trisignal and its peers side by side; all of it writes docs/performance.md
 cargo xtask stack build             build the Collector and Jaeger from Go modules into the cache
-cargo xtask stack up|status|down    run Collector, Jaeger, Tempo and Prometheus here, without Docker
+cargo xtask stack up|status|down    run Collector, Jaeger, Tempo, Loki and Prometheus here, without Docker
 
 TRISIGNAL_CACHE   where built backends are kept (default: $XDG_CACHE_HOME/trisignal or ~/.cache/trisignal)
-OTELCOL_BIN, JAEGER_BIN, TEMPO_BIN   use these programs; nothing is built then
-CI                when set, a part that cannot run is a failure, save those with Tempo and Prometheus
+OTELCOL_BIN, JAEGER_BIN, TEMPO_BIN, LOKI_BIN
+                  use these programs; nothing is built then
+CI                when set, a part that cannot run is a failure, save those with Tempo, Loki and Prometheus
 ";
 
 fn main() -> ExitCode {

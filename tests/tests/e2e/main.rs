@@ -1,5 +1,5 @@
-//! End to end on real parts: the demo's services, the real Collector, Jaeger, and Tempo and Prometheus where
-//! they are.
+//! End to end on real parts: the demo's services, the real Collector, Jaeger, and Tempo, Loki and
+//! Prometheus where they are.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,7 @@ mod backends;
 mod by_hand;
 mod files;
 mod foreign;
+mod loki;
 mod monitoring;
 mod outage;
 mod prometheus;

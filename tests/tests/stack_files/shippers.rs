@@ -1,7 +1,7 @@
 //! What ships console lines: Fluent Bit's configurations and the index template of Elasticsearch, against real lines.
 //!
-//! Neither program is to be had in a test. So the keys are those that the plugins know, and the settings of the parsers
-//! are applied to lines of both forms as Fluent Bit's documentation says.
+//! Without the programs: the keys are those that the plugins know, and the settings of the parsers are applied to lines of
+//! both forms as Fluent Bit's documentation says. `fluent_bit` has the program itself do it, where it is.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use trisignal::ConsoleFormat;
 use super::yaml;
 
 /// The configurations, and the form of the lines that each is for.
-const CONFIGURATIONS: [(&str, ConsoleFormat); 2] = [
+pub(super) const CONFIGURATIONS: [(&str, ConsoleFormat); 2] = [
     (
         "collector/fluent-bit/elasticsearch.yaml",
         ConsoleFormat::Ecs,
@@ -295,7 +295,7 @@ fn kind_of(mappings: &Value, name: &str) -> Option<String> {
 }
 
 /// Lines of a service: with and without trace, with hostile fields of every type, with an error.
-fn lines(format: ConsoleFormat) -> Vec<String> {
+pub(super) fn lines(format: ConsoleFormat) -> Vec<String> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&lines);
     let variables = ["TRACES", "METRICS", "LOGS"]

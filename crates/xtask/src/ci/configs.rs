@@ -28,6 +28,14 @@ pub(crate) fn check(backends: &Backends) -> Result {
         )?,
         None => println!("TEMPO_BIN is not set: tempo.yaml was not shown to Tempo"),
     }
+    match &backends.loki {
+        Some(loki) => stream(
+            Command::new(loki)
+                .args(["-config.expand-env=true", "-verify-config"])
+                .arg(format!("-config.file={}", dir.join("loki.yaml").display())),
+        )?,
+        None => println!("LOKI_BIN is not set: loki.yaml was not shown to Loki"),
+    }
     Ok(())
 }
 

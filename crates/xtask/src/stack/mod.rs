@@ -28,13 +28,14 @@ pub(crate) const OVERLAYS: &[Overlay] = &[
 ];
 
 /// The order matters: who receives is there before who sends.
-const NAMES: &[&str] = &["jaeger", "tempo", "otelcol", "prometheus"];
+const NAMES: &[&str] = &["jaeger", "tempo", "loki", "otelcol", "prometheus"];
 
 /// The programs that the end-to-end tests and the native stack run.
 pub(crate) struct Backends {
     pub(crate) otelcol: PathBuf,
     pub(crate) jaeger: PathBuf,
     pub(crate) tempo: Option<PathBuf>,
+    pub(crate) loki: Option<PathBuf>,
     pub(crate) prometheus: Option<PathBuf>,
 }
 
@@ -46,12 +47,8 @@ pub(crate) struct Backends {
 pub(crate) fn backends() -> Result<Backends> {
     let otelcol = build::program(&build::OTELCOL)?;
     let jaeger = build::program(&build::JAEGER)?;
-    let tempo = match variable("TEMPO_BIN") {
-        Some(path) if !is_program(Path::new(&path)) => {
-            return Err(format!("TEMPO_BIN names {path}, which is not a program").into());
-        }
-        named => named.map(fs::canonicalize).transpose()?,
-    };
+    let tempo = named("TEMPO_BIN")?;
+    let loki = named("LOKI_BIN")?;
     let bin = place().0.join("bin");
     fs::create_dir_all(&bin)?;
     for (name, program) in [("otelcol", &otelcol), ("jaeger", &jaeger)] {
@@ -61,8 +58,19 @@ pub(crate) fn backends() -> Result<Backends> {
         otelcol,
         jaeger,
         tempo,
+        loki,
         prometheus: on_path("prometheus"),
     })
+}
+
+/// The program that a variable names.
+fn named(name: &str) -> Result<Option<PathBuf>> {
+    match variable(name) {
+        Some(path) if !is_program(Path::new(&path)) => {
+            Err(format!("{name} names {path}, which is not a program").into())
+        }
+        named => Ok(named.map(fs::canonicalize).transpose()?),
+    }
 }
 
 /// Whether a missing backend is a failure to build rather than a machine without the means.
@@ -150,6 +158,9 @@ fn services(backends: &Backends, place: &Place) -> Result<Vec<Service>> {
     if let Some(tempo) = &backends.tempo {
         services.push(self::tempo(tempo, &config, place));
     }
+    if let Some(loki) = &backends.loki {
+        services.push(self::loki(loki, &config, place));
+    }
     services.push(otelcol(backends, &config, place));
     if let Some(program) = &backends.prometheus {
         services.push(prometheus(program, place)?);
@@ -185,10 +196,27 @@ fn tempo(program: &Path, config: &Path, place: &Place) -> Service {
     }
 }
 
+fn loki(program: &Path, config: &Path, place: &Place) -> Service {
+    Service {
+        name: "loki",
+        program: program.to_owned(),
+        arguments: vec![
+            format!("-config.file={}", config.join("loki.yaml").display()),
+            "-config.expand-env=true".to_owned(),
+        ],
+        environment: vec![("LOKI_STORAGE", shown(&place.0.join("loki")))],
+        ready: ("127.0.0.1:3100", "/ready"),
+        url: "http://127.0.0.1:3100",
+    }
+}
+
 fn otelcol(backends: &Backends, config: &Path, place: &Place) -> Service {
     let overlays = OVERLAYS
         .iter()
-        .filter(|overlay| overlay.backend == "tempo" && backends.tempo.is_some())
+        .filter(|overlay| match overlay.backend {
+            "tempo" => backends.tempo.is_some(),
+            _ => backends.loki.is_some(),
+        })
         .map(|overlay| overlay.file);
     Service {
         name: "otelcol",
@@ -255,7 +283,10 @@ fn missing(backends: &Backends) -> Vec<(&'static str, &'static str)> {
             "put it on the PATH (Debian: apt-get install prometheus)",
         ));
     }
-    missing.push(("loki, grafana", "only with `docker compose up`"));
+    if backends.loki.is_none() {
+        missing.push(("loki", "set LOKI_BIN to the program of any release 3.x"));
+    }
+    missing.push(("grafana", "only with `docker compose up`"));
     missing
 }
 
