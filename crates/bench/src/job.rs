@@ -66,6 +66,8 @@ pub(crate) enum Work {
     CounterBound,
     /// A histogram with three attributes.
     Histogram,
+    /// A histogram whose attributes were given before.
+    HistogramBound,
     /// Spans from all threads, as fast as they can.
     Flood,
     /// 100,000 spans a second.

@@ -33,6 +33,7 @@ pub fn main(count: Option<CountAllocations>) -> ExitCode {
         ["run", job] => child::run(job, count),
         ["load", server, milliseconds, rates @ ..] => load(server, milliseconds, rates),
         ["page", file] => parent::load(file).and_then(|results| page::write(&results)),
+        ["builds", file] => builds(file),
         ["smoke"] => parent::smoke(),
         parts if parts.iter().all(|part| is_part_or_flag(part)) => measure(parts),
         unknown => Err(format!("unknown command: {}", unknown.join(" ")).into()),
@@ -70,6 +71,14 @@ fn measure(words: &[&str]) -> Result {
         page::write(&results)?;
     }
     Ok(())
+}
+
+/// Adds clean builds to the results of an earlier run, and writes the page from them.
+fn builds(file: &str) -> Result {
+    let mut results = parent::load(file)?;
+    parent::add_builds(&mut results);
+    parent::save(&results)?;
+    page::write(&results)
 }
 
 /// Asks a server in a closed loop, or so many times a second, and prints what came out.

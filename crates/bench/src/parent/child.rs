@@ -1,7 +1,9 @@
 //! Starting a child for a job, and what came of it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{Figures, service};
 use crate::Result;
@@ -16,11 +18,12 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// This program, and the one beside it that counts allocations, which cargo is asked to build if it runs this.
+    /// This program, and the one beside it that counts allocations, which cargo is asked to build if it runs this. Where that
+    /// fails, allocations are not counted.
     ///
     /// # Errors
     ///
-    /// When this program can't be found, or cargo fails.
+    /// When this program can't be found.
     pub(super) fn built() -> Result<Self> {
         let timing = std::env::current_exe()?;
         if let Some(cargo) = std::env::var_os("CARGO") {
@@ -32,8 +35,8 @@ impl Programs {
             if let Some(target) = timing.parent().and_then(Path::parent) {
                 build.arg("--target-dir").arg(target);
             }
-            if !build.status()?.success() {
-                return Err("the program that counts allocations can't be built".into());
+            if !build.status().is_ok_and(|status| status.success()) {
+                eprintln!("the program that counts allocations can't be built");
             }
         }
         let allocations = timing.with_file_name("allocations");
@@ -66,12 +69,13 @@ pub(super) fn measure(
         && job.threads == 1
         && job.work.is_micro()
     {
-        let (counted, _) = run(allocations, job, sink)?;
-        figures.extend(
-            counted
-                .get("allocations")
-                .map(|&count| ("allocations".to_owned(), count)),
-        );
+        match run(allocations, job, sink) {
+            Ok((counted, _)) => {
+                let count = counted.get("allocations").copied();
+                figures.extend(count.map(|count| ("allocations".to_owned(), count)));
+            }
+            Err(error) => eprintln!("{}, allocations: {error}", job.title()),
+        }
     }
     Ok(figures)
 }
@@ -88,16 +92,45 @@ pub(super) fn run(program: &Path, job: &Job, sink: &mut Sink) -> Result<(Figures
     let mut command = Command::new(program);
     command.arg("run").arg(serde_json::to_string(&job)?);
     prepare(&mut command, &job);
-    let output = command
+    let child = command
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("the process ended with {}", output.status).into());
-    }
-    let text = String::from_utf8(output.stdout)?;
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let text = output(child)?;
     let figures = text.lines().last().ok_or("the process told nothing")?;
     Ok((serde_json::from_str(figures)?, sink.totals()?))
+}
+
+/// How long any process may take. None takes a tenth of it unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What a process writes to standard output, which is no more than a pipe holds, when it has ended.
+///
+/// # Errors
+///
+/// When it fails, or has to be ended because it does not end by itself.
+pub(super) fn output(mut child: Child) -> Result<String> {
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            // Nothing happens when it has just ended.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("the process did not end in {PATIENCE:?}").into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    if !status.success() {
+        return Err(format!("the process ended with {status}").into());
+    }
+    let mut text = String::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut text)?;
+    }
+    Ok(text)
 }
 
 /// Gives a process the settings of its job, and none of whoever runs the benchmarks.
@@ -116,7 +149,9 @@ pub(super) fn prepare(command: &mut Command, job: &Job) {
 fn add_totals(figures: &mut Figures, job: &Job, totals: &Totals) {
     let arrived = match job.work {
         Work::Log => totals.logs,
-        Work::Counter | Work::CounterBound | Work::Histogram => totals.measured,
+        Work::Counter | Work::CounterBound | Work::Histogram | Work::HistogramBound => {
+            totals.measured
+        }
         _ => totals.spans,
     };
     let mut insert = |name: &str, value: u64| figures.insert(name.to_owned(), value as f64);

@@ -87,23 +87,22 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// Counts the crates of every program; with `build` also builds them, which takes minutes.
-///
-/// # Errors
-///
-/// When cargo is not there, or a program can't be built.
-pub(super) fn measure(build: bool) -> Result<Vec<Footprint>> {
-    let folder = std::env::current_exe()?.with_file_name("footprint");
-    PROGRAMS
-        .iter()
-        .map(|program| {
-            eprintln!("footprint of {}", program.name);
-            one(program, &folder.join(program.name.replace(' ', "-")), build)
-        })
-        .collect()
+/// Counts the crates of every program; with `build` also builds them, which takes minutes. A program that can't be built is told
+/// and left out.
+pub(super) fn measure(build: bool) -> Vec<Footprint> {
+    let measured = PROGRAMS.iter().map(|program| {
+        eprintln!("footprint of {}", program.name);
+        one(program, build).inspect_err(|error| eprintln!("{}: {error}", program.name))
+    });
+    measured.filter_map(std::result::Result::ok).collect()
 }
 
-fn one(program: &Program, folder: &Path, build: bool) -> Result<Footprint> {
+fn one(program: &Program, build: bool) -> Result<Footprint> {
+    let folder = std::env::current_exe()?.with_file_name("footprint");
+    in_folder(program, &folder.join(program.name.replace(' ', "-")), build)
+}
+
+fn in_folder(program: &Program, folder: &Path, build: bool) -> Result<Footprint> {
     write(program, folder)?;
     let mut tree = cargo(folder);
     tree.args([

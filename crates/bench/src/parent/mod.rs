@@ -12,6 +12,8 @@ pub(crate) use self::plan::{Part, Scale};
 pub(crate) use self::results::{Query, Results, load, save};
 pub(crate) use self::smoke::smoke;
 
+use std::time::Instant;
+
 use self::child::Programs;
 use self::machine::Machine;
 use self::results::Entry;
@@ -37,6 +39,7 @@ pub(crate) fn run(
     jobs.retain(|job| only.is_none_or(|word| job.title().contains(word)));
     let mut entries: Vec<Entry> = jobs.into_iter().map(Entry::new).collect();
     let rounds = scale.rounds();
+    let begin = Instant::now();
     for round in 0..rounds {
         eprintln!("round {} of {rounds}: {} jobs", round + 1, entries.len());
         for index in 0..entries.len() {
@@ -45,21 +48,33 @@ pub(crate) fn run(
             let entry = &mut entries[at];
             match child::measure(&programs, &entry.job, &mut sink, round == 0) {
                 Ok(figures) => entry.rounds.push(figures),
-                Err(error) => eprintln!("{}: {error}", entry.job.title()),
+                Err(error) => {
+                    eprintln!("{}: {error}", entry.job.title());
+                    // It may be what went wrong, and it may still get what the failed one has sent.
+                    sink = Sink::start(false)?;
+                }
             }
         }
+        let minutes = begin.elapsed().as_secs_f64() / 60.0;
+        eprintln!("{minutes:.1} minutes so far");
     }
     machine.ended();
     let wanted = build || parts.contains(&Part::Start);
-    let footprints = if wanted {
-        footprint::measure(build)?
-    } else {
-        Vec::new()
-    };
-    Ok(Results {
+    let mut results = Results {
         scale,
         machine,
         entries,
-        footprints,
-    })
+        footprints: Vec::new(),
+    };
+    if wanted {
+        // Whatever becomes of the builds, the figures are there.
+        save(&results)?;
+        results.footprints = footprint::measure(build);
+    }
+    Ok(results)
+}
+
+/// Adds clean builds to results that were kept.
+pub(crate) fn add_builds(results: &mut Results) {
+    results.footprints = footprint::measure(true);
 }

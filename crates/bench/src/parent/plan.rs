@@ -145,6 +145,7 @@ fn micro(jobs: &mut Vec<Job>) {
         add(Work::Counter, Mode::Sampled, threads, &metrics);
         add(Work::CounterBound, Mode::Sampled, threads, &metrics);
         add(Work::Histogram, Mode::Sampled, threads, &metrics);
+        add(Work::HistogramBound, Mode::Sampled, threads, &metrics);
     }
 }
 

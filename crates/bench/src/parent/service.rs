@@ -3,9 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::Figures;
-use super::child::prepare;
+use super::child::{output, prepare};
 use crate::Result;
 use crate::job::Job;
 use crate::measure::pin;
@@ -16,6 +17,9 @@ const TIME: u64 = 3000;
 
 /// What the open loop asks in a second: less than what the slowest candidate can answer.
 const PER_SECOND: u64 = 4000;
+
+/// How long it may take to deliver what it still has.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Ends the process when the parent gives up.
 struct Server(Child);
@@ -58,11 +62,9 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
         &[address.trim(), &time, &PER_SECOND.to_string()],
     )?);
     drop(server.0.stdin.take());
+    server.end()?;
     let mut text = String::new();
     stdout.read_to_string(&mut text)?;
-    if !server.0.wait()?.success() {
-        return Err("the server failed".into());
-    }
     let line = text.lines().last().ok_or("the server told nothing")?;
     figures.extend(serde_json::from_str::<Figures>(line)?);
     Ok((figures, sink.totals()?))
@@ -76,12 +78,25 @@ fn load(program: &Path, arguments: &[&str]) -> Result<Figures> {
         .stdout(Stdio::piped())
         .spawn()?;
     pin(child.id(), 1);
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        return Err(format!("the load ended with {}", output.status).into());
+    Ok(serde_json::from_str(output(child)?.trim())?)
+}
+
+impl Server {
+    /// Waits for its end, which the end of its standard input brings.
+    fn end(&mut self) -> Result {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait()? {
+                return if status.success() {
+                    Ok(())
+                } else {
+                    Err(format!("the server ended with {status}").into())
+                };
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err("the server did not end".into())
     }
-    let text = String::from_utf8(output.stdout)?;
-    Ok(serde_json::from_str(text.trim())?)
 }
 
 impl Drop for Server {

@@ -78,7 +78,12 @@ fn judge(job: &Job, units: u64, totals: &Totals) -> Result {
     if job.candidate != Candidate::Logfire || job.work == Work::Log {
         same("log records", totals.logs, made(&[Work::Log]))?;
     }
-    let measured = made(&[Work::Counter, Work::CounterBound, Work::Histogram]);
+    let measured = made(&[
+        Work::Counter,
+        Work::CounterBound,
+        Work::Histogram,
+        Work::HistogramBound,
+    ]);
     if job.candidate != Candidate::PrometheusClient {
         same("measurements", totals.measured, measured)?;
     }

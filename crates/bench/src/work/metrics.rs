@@ -109,6 +109,31 @@ pub(super) fn histogram(candidate: Candidate) -> Option<Loop> {
     }
 }
 
+/// The loop for a histogram whose attributes are given once, if the candidate has one.
+pub(super) fn bound_histogram(candidate: Candidate) -> Option<Loop> {
+    match candidate {
+        Candidate::Trisignal => Some(|times| {
+            let histogram = DURATION.bind(&attributes(0));
+            for turn in 0..times {
+                black_box(&histogram).record(seconds(turn));
+            }
+        }),
+        Candidate::Otel => Some(|times| {
+            let histogram = OTEL_DURATION.bind(&attributes(0));
+            for turn in 0..times {
+                black_box(&histogram).record(seconds(turn));
+            }
+        }),
+        Candidate::PrometheusClient => Some(|times| {
+            let histogram = PROM_DURATION.get_or_create_owned(&labels(0));
+            for turn in 0..times {
+                black_box(&histogram).observe(seconds(turn));
+            }
+        }),
+        _ => None,
+    }
+}
+
 fn status(turn: u64) -> i64 {
     [200, 200, 200, 404][black_box(turn as usize) % 4]
 }

@@ -49,6 +49,7 @@ pub(crate) fn program(job: &Job) -> Result<Program> {
         Work::Counter => metrics::counter(job.candidate),
         Work::CounterBound => metrics::bound(job.candidate),
         Work::Histogram => metrics::histogram(job.candidate),
+        Work::HistogramBound => metrics::bound_histogram(job.candidate),
         Work::Service | Work::Start => None,
     };
     let run = run.ok_or_else(|| format!("{:?} has no {:?}", job.candidate, job.work))?;
