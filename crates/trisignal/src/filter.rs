@@ -8,7 +8,10 @@ use std::{
     error::Error,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -57,7 +60,24 @@ pub(crate) struct Filter {
 }
 
 /// Where the directives of a filter are.
-pub(crate) type FilterCell = ArcSwap<Directives>;
+#[derive(Debug)]
+pub(crate) struct FilterCell {
+    directives: ArcSwap<Directives>,
+    /// The directives', where it is read at each step of a span.
+    dynamic: AtomicBool,
+}
+
+/// What a filter says of all spans or events of a callsite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Always,
+    Never,
+    /// On the spans around.
+    Depends,
+}
+
+/// Grows when the directives of any filter change.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Directives with the state that following them takes.
 #[derive(Clone, Debug, Default)]
@@ -91,8 +111,26 @@ impl Filter {
 
     fn new(directives: Directives) -> Filter {
         Filter {
-            cell: Arc::new(ArcSwap::from_pointee(directives)),
+            cell: Arc::new(FilterCell {
+                dynamic: AtomicBool::new(directives.dynamic),
+                directives: ArcSwap::from_pointee(directives),
+            }),
             exporting: false,
+        }
+    }
+
+    /// What a [`Verdict`] of an earlier generation said need not be so any more.
+    #[inline]
+    pub(crate) fn generation() -> u64 {
+        GENERATION.load(Ordering::Acquire)
+    }
+
+    /// The verdict on a callsite for which the answer was `passes` just now.
+    pub(crate) fn verdict(&self, passes: bool) -> Verdict {
+        match (self.cell.is_dynamic(), passes) {
+            (true, _) => Verdict::Depends,
+            (false, true) => Verdict::Always,
+            (false, false) => Verdict::Never,
         }
     }
 
@@ -105,7 +143,13 @@ impl Filter {
     /// is built again, which is the caller's to do. Spans that are open then are not matched by new directives that
     /// name spans.
     pub(crate) fn adopt(&self, cell: &FilterCell) {
-        cell.store(Arc::new(Directives::clone(&self.cell.load())));
+        let directives = Directives::clone(&self.cell.load());
+        // Rather asked in vain than not asked: in between both may follow spans.
+        cell.dynamic.fetch_or(directives.dynamic, Ordering::AcqRel);
+        let dynamic = directives.dynamic;
+        cell.directives.store(Arc::new(directives));
+        cell.dynamic.store(dynamic, Ordering::Release);
+        GENERATION.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The default of all three: `info`.
@@ -147,11 +191,22 @@ impl Filter {
     /// Runs a hook of the inner filter where it matters: static directives do not follow spans at all, and those
     /// that do format field values, with code of the user that may panic.
     fn follow(&self, hook: impl FnOnce(&EnvFilter)) {
-        let directives = self.cell.load();
-        if directives.dynamic {
+        if self.cell.is_dynamic() {
+            let directives = self.cell.load();
             // The inner filter is left as if the span had not matched.
             let _ = catch_unwind(AssertUnwindSafe(|| hook(&directives.env)));
         }
+    }
+}
+
+impl FilterCell {
+    fn load(&self) -> arc_swap::Guard<Arc<Directives>> {
+        self.directives.load()
+    }
+
+    #[inline]
+    fn is_dynamic(&self) -> bool {
+        self.dynamic.load(Ordering::Acquire)
     }
 }
 
@@ -170,7 +225,8 @@ impl Default for Filter {
     }
 }
 
-fn is_silenced(target: &str) -> bool {
+/// Whether `target` is one of the stack of the pipeline itself.
+pub(crate) fn is_silenced(target: &str) -> bool {
     let krate = target.split("::").next().unwrap_or(target);
     krate.starts_with(SILENCED_PREFIX) || SILENCED_CRATES.contains(&krate)
 }
@@ -220,8 +276,13 @@ pub(crate) struct EventFilters {
 impl EventFilters {
     /// Whether an event is one of the span that it is in.
     pub(crate) fn wants_for_span(&self, metadata: &Metadata<'_>) -> bool {
-        self.span_events
-            .is_some_and(|most| *metadata.level() <= most && !is_silenced(metadata.target()))
+        self.is_for_span(metadata.level()) && !is_silenced(metadata.target())
+    }
+
+    /// The same for one that is not silenced.
+    #[inline]
+    pub(crate) fn is_for_span(&self, level: &Level) -> bool {
+        self.span_events.is_some_and(|most| *level <= most)
     }
 
     fn all(&self) -> impl Iterator<Item = &Filter> {

@@ -29,7 +29,7 @@ pub(crate) fn everything(telemetry: &Telemetry, layers: Vec<BoxedLayer>) -> Resu
     }
     // An empty list is a layer whose level is OFF, for the whole subscriber.
     let dispatch = if layers.is_empty() {
-        Dispatch::new(Registry::default().with(telemetry.layer()))
+        telemetry.subscriber()
     } else {
         Dispatch::new(Registry::default().with(layers).with(telemetry.layer()))
     };

@@ -14,6 +14,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Identity;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::bridge::callsite::Callsites;
 use crate::bridge::events::otlp::LogExport;
 use crate::bridge::ids::Ids;
 use crate::bridge::layer::ContextOf;
@@ -125,6 +126,7 @@ impl Providers {
             ledger: Arc::clone(&shared.ledger),
             sampling: self.sampling.clone()?,
             limits: config.limits,
+            callsites: Callsites::new(config.redaction.clone()),
             redactor: config.redaction.clone(),
             baggage: config.baggage_attributes.clone(),
             events: Some(Level::WARN),

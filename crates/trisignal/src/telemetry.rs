@@ -11,11 +11,11 @@ use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::sync::{oneshot, watch};
-use tracing::Subscriber;
-use tracing_subscriber::Layer;
-use tracing_subscriber::registry::LookupSpan;
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use crate::bridge::layer::{BridgeOptions, layer as bridge_layer, lost_events};
+use crate::bridge::layer::{self as bridge, BridgeOptions, lost_events};
 use crate::bridge::suppress::Suppressor;
 use crate::config::{self, Config, Configuration, Environment, Settings, Warning};
 use crate::console::{ConsoleOptions, ConsoleWriter};
@@ -218,6 +218,24 @@ impl Telemetry {
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
+        // Spans first: our layer looks for the context that the other bridge makes.
+        Layer::and_then(
+            self.inner
+                .providers
+                .other_layer(|| self.inner.control.traces()),
+            bridge::layer(self.layer_options()),
+        )
+    }
+
+    /// A subscriber of the process that has nothing but the layer.
+    pub(crate) fn subscriber(&self) -> Dispatch {
+        if self.inner.providers.other_bridge().is_some() {
+            return Dispatch::new(Registry::default().with(self.layer()));
+        }
+        Dispatch::new(Registry::default().with(bridge::only_layer(self.layer_options())))
+    }
+
+    fn layer_options(&self) -> BridgeOptions {
         let Inner {
             config,
             control,
@@ -236,7 +254,7 @@ impl Telemetry {
         let shared = self.inner.pipeline.as_ref().map(Pipeline::shared);
         let logs = shared.and_then(|shared| providers.log_export(config, shared));
         let span_filter = providers.tracer.is_some();
-        let options = BridgeOptions {
+        BridgeOptions {
             console: Some(console),
             logs: logs.map(|logs| (logs, control.logs())),
             spans: shared.and_then(|shared| providers.span_export(config, shared)),
@@ -246,12 +264,7 @@ impl Telemetry {
             redactor: config.redaction.clone(),
             suppressor: self.inner.suppressor.clone(),
             other: providers.other_bridge(),
-        };
-        // Spans first: our layer looks for the context that the other bridge makes.
-        Layer::and_then(
-            providers.other_layer(|| control.traces()),
-            bridge_layer(options),
-        )
+        }
     }
 
     /// Makes a built pipeline the one of the process, without a `tracing` subscriber: the OpenTelemetry providers

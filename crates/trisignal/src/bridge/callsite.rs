@@ -1,14 +1,19 @@
-//! What is the same for every span or event of a callsite, encoded once in each thread.
+//! What is the same for every span or event of a callsite, found out once in each thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tracing::{Metadata, callsite};
+use tracing::Metadata;
+use tracing::field::Field;
 
-use crate::otlp::value::{self, Value, attribute};
+use super::spans::RESERVED;
+use crate::filter::{Filter, Verdict, is_silenced};
+use crate::otlp::value::{self, Key, Value, attribute};
 use crate::otlp::{log, span};
+use crate::redact::Redactor;
 
 /// Fields that speak to the bridge and are no data.
 pub(crate) const DIRECTIVES: [&str; 5] = [
@@ -19,29 +24,70 @@ pub(crate) const DIRECTIVES: [&str; 5] = [
     "otel.status_description",
 ];
 
-/// More of them in a thread are encoded each time: nobody has as many, but `tracing` can make callsites at run time.
+/// With more of them in a thread all are forgotten: nobody has as many, but `tracing` can make callsites at run time.
 const KEPT: usize = 4096;
 
+/// By the addresses of their metadata.
+type Known = HashMap<usize, Rc<Callsite>, BuildHasherDefault<AddressHasher>>;
+
 thread_local! {
-    static KNOWN: RefCell<HashMap<callsite::Identifier, Arc<Callsite>, BuildHasherDefault<PointerHasher>>> =
-        RefCell::default();
+    static KNOWN: RefCell<Known> = RefCell::default();
+}
+
+/// The callsites of a bridge: what is known of them depends on its redactor and its filters.
+#[derive(Clone, Debug)]
+pub(crate) struct Callsites {
+    bridge: u64,
+    redactor: Redactor,
 }
 
 /// The constants of a callsite.
 #[derive(Debug)]
 pub(crate) struct Callsite {
-    /// Attributes of a span: target and place in the code.
-    pub(crate) span: Attributes,
-    /// Attributes of an event of a span: level, target and place.
+    bridge: u64,
+    /// Its fields, by their indices.
+    pub(crate) fields: Box<[KnownField]>,
+    /// Attributes of its place: of a span with its target, of an event as a log record has it.
+    pub(crate) place: Attributes,
+    /// Attributes of an event as its span has it: level, target and place.
     pub(crate) event: Attributes,
-    /// Attributes of a log record: the place.
-    pub(crate) log: Attributes,
     /// Whether spans have fields that are [`DIRECTIVES`].
     pub(crate) has_directives: bool,
     /// Whether no two fields have one name.
     pub(crate) has_distinct_fields: bool,
     /// The name that the user gave an event, if so: the default is `event <file>:<line>`.
     pub(crate) event_name: Option<&'static str>,
+    /// Whether it belongs to the stack of the pipeline itself.
+    pub(crate) is_silenced: bool,
+    verdicts: Cell<Verdicts>,
+}
+
+/// What is known of a field.
+#[derive(Debug)]
+pub(crate) struct KnownField {
+    /// The name under which it is kept; `None` for what is no data.
+    pub(crate) key: Option<Key>,
+    /// Whether its value is a secret because of the name.
+    pub(crate) hides: bool,
+    /// Whether the name is taken on export.
+    pub(crate) is_reserved: bool,
+    /// The message of an event, which is none of its attributes.
+    pub(crate) is_message: bool,
+}
+
+/// Whose verdict it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judge {
+    Console,
+    Export,
+    Spans,
+}
+
+/// What the filters of a bridge said, by [`Judge`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Verdicts {
+    generation: u64,
+    said: [Option<Verdict>; 3],
 }
 
 /// Encoded attributes and their number.
@@ -106,47 +152,139 @@ impl Attributes {
     }
 }
 
-impl Callsite {
-    fn new(metadata: &'static Metadata<'static>) -> Self {
+impl Callsites {
+    pub(crate) fn new(redactor: Redactor) -> Self {
+        static BRIDGES: AtomicU64 = AtomicU64::new(0);
         Self {
-            span: Attributes::of_span(metadata),
-            event: Attributes::of_event(metadata),
-            log: Attributes::of_log(metadata),
-            has_directives: metadata
-                .fields()
-                .iter()
-                .any(|field| DIRECTIVES.contains(&field.name())),
-            has_distinct_fields: has_distinct_fields(metadata),
-            event_name: event_name(metadata),
+            bridge: BRIDGES.fetch_add(1, Ordering::Relaxed),
+            redactor,
         }
     }
 
+    /// Tells the bridges of a process apart.
+    pub(crate) fn bridge(&self) -> u64 {
+        self.bridge
+    }
+
     /// The constants of the callsite of `metadata`.
-    pub(crate) fn of(metadata: &'static Metadata<'static>) -> Arc<Self> {
+    #[inline]
+    pub(crate) fn of(&self, metadata: &'static Metadata<'static>) -> Rc<Callsite> {
         let known = KNOWN.try_with(|known| {
             // Nothing that runs below comes back here.
-            let mut known = known.try_borrow_mut().ok()?;
-            if let Some(callsite) = known.get(&metadata.callsite()) {
-                return Some(Arc::clone(callsite));
-            }
-            let callsite = Arc::new(Self::new(metadata));
-            if known.len() < KEPT {
-                known.insert(metadata.callsite(), Arc::clone(&callsite));
-            }
-            Some(callsite)
+            let known = known.try_borrow().ok()?;
+            let callsite = known.get(&address(metadata))?;
+            (callsite.bridge == self.bridge).then(|| Rc::clone(callsite))
         });
-        known
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| Arc::new(Self::new(metadata)))
+        known.ok().flatten().unwrap_or_else(|| self.learn(metadata))
+    }
+
+    #[cold]
+    fn learn(&self, metadata: &'static Metadata<'static>) -> Rc<Callsite> {
+        let callsite = Rc::new(Callsite::new(metadata, self));
+        let _ = KNOWN.try_with(|known| {
+            if let Ok(mut known) = known.try_borrow_mut() {
+                if known.len() >= KEPT {
+                    known.clear();
+                }
+                known.insert(address(metadata), Rc::clone(&callsite));
+            }
+        });
+        callsite
     }
 }
 
+impl Callsite {
+    fn new(metadata: &'static Metadata<'static>, callsites: &Callsites) -> Self {
+        let fields = metadata.fields().iter();
+        Self {
+            bridge: callsites.bridge,
+            fields: fields
+                .map(|field| KnownField::new(&field, metadata, &callsites.redactor))
+                .collect(),
+            place: if metadata.is_span() {
+                Attributes::of_span(metadata)
+            } else {
+                Attributes::of_log(metadata)
+            },
+            event: if metadata.is_span() {
+                Attributes::default()
+            } else {
+                Attributes::of_event(metadata)
+            },
+            has_directives: has_directives(metadata),
+            has_distinct_fields: has_distinct_fields(metadata),
+            event_name: event_name(metadata),
+            is_silenced: is_silenced(metadata.target()),
+            verdicts: Cell::default(),
+        }
+    }
+
+    /// What `filter` says, who is `judge` of its bridge. It is asked only when the answer may be another one.
+    #[inline]
+    pub(crate) fn verdict(
+        &self,
+        judge: Judge,
+        filter: &Filter,
+        ask: impl FnOnce(&Filter) -> bool,
+    ) -> bool {
+        // Before the question: an answer that is older than a change is asked for again.
+        let generation = Filter::generation();
+        let mut verdicts = self.verdicts.get();
+        if verdicts.generation != generation {
+            verdicts = Verdicts {
+                generation,
+                said: [None; 3],
+            };
+        }
+        match verdicts.said[judge as usize] {
+            Some(Verdict::Always) => true,
+            Some(Verdict::Never) => false,
+            Some(Verdict::Depends) => ask(filter),
+            None => {
+                let answer = ask(filter);
+                verdicts.said[judge as usize] = Some(filter.verdict(answer));
+                self.verdicts.set(verdicts);
+                answer
+            }
+        }
+    }
+}
+
+impl KnownField {
+    fn new(field: &Field, metadata: &Metadata<'_>, redactor: &Redactor) -> Self {
+        let (name, is_span) = (data_name(field), metadata.is_span());
+        let number = if is_span {
+            span::ATTRIBUTES
+        } else {
+            log::ATTRIBUTES
+        };
+        let is_message = !is_span && field.name() == "message";
+        let is_data = !is_message && !(is_span && DIRECTIVES.contains(&field.name()));
+        Self {
+            key: is_data.then(|| Key::new(number, name)),
+            hides: redactor.hides(name),
+            is_reserved: RESERVED.contains(&name),
+            is_message,
+        }
+    }
+}
+
+/// The name of a field as data: `r#type = 1` is a field named `type`.
+pub(crate) fn data_name(field: &Field) -> &'static str {
+    field.name().strip_prefix("r#").unwrap_or(field.name())
+}
+
+pub(crate) fn has_directives(metadata: &Metadata<'_>) -> bool {
+    let mut fields = metadata.fields().iter();
+    fields.any(|field| DIRECTIVES.contains(&field.name()))
+}
+
 fn has_distinct_fields(metadata: &Metadata<'_>) -> bool {
-    // `r#type` and `type` are one name.
-    let name =
-        |field: tracing::field::Field| field.name().strip_prefix("r#").unwrap_or(field.name());
-    let names: Vec<_> = metadata.fields().iter().map(name).collect();
+    let names: Vec<_> = metadata
+        .fields()
+        .iter()
+        .map(|field| data_name(&field))
+        .collect();
     let is_new = |(index, name): (usize, &&str)| !names[..index].contains(name);
     names.iter().enumerate().all(is_new)
 }
@@ -160,23 +298,26 @@ fn event_name(metadata: &'static Metadata<'static>) -> Option<&'static str> {
     is_default().is_none().then(|| metadata.name())
 }
 
-/// A callsite is known by its address, which needs no more than to be spread.
-#[derive(Default)]
-struct PointerHasher(u64);
+fn address(metadata: &'static Metadata<'static>) -> usize {
+    std::ptr::from_ref(metadata).addr()
+}
 
-impl Hasher for PointerHasher {
+/// An address needs no more than to be spread.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.write_u64(u64::from(*byte));
+            self.write_usize(usize::from(*byte));
         }
     }
 
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
+    #[inline]
     fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
+        // The upper bits choose among the entries of a group, the lower ones the group.
+        let spread = (self.0 ^ value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread.rotate_left(32);
     }
 
     fn finish(&self) -> u64 {

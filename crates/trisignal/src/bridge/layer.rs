@@ -11,20 +11,21 @@ use std::sync::{Arc, OnceLock};
 use opentelemetry::Context as OtelContext;
 use opentelemetry::trace::TraceContextExt as _;
 use tracing::dispatcher::WeakDispatch;
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_log::NormalizeEvent as _;
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
+use tracing_subscriber::layer::{self, Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::callsite::DIRECTIVES;
+use super::callsite::{Callsites, Judge, has_directives};
 use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::otlp::LogExport;
 use super::events::scratch::{Nesting, with_scratch};
 use super::handle::Handle;
-use super::local::{self, Entered};
+use super::local;
 use super::open::{Open, now};
 use super::spans::SpanExport;
 use super::start::Beginning;
@@ -35,6 +36,8 @@ use crate::filter::{EventFilters, Filter, Union};
 use crate::redact::Redactor;
 
 mod events;
+
+use self::events::Happened;
 
 /// How another layer beside this one says which context a span has.
 pub(crate) type ContextOf = fn(&Id, &Dispatch) -> Option<OtelContext>;
@@ -67,7 +70,21 @@ pub(crate) fn layer<S>(options: BridgeOptions) -> impl Layer<S> + Send + Sync + 
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    static IDS: AtomicU64 = AtomicU64::new(0);
+    let bridge = bridge(options);
+    let filter = Union(Arc::clone(&bridge.filters));
+    bridge.with_filter(filter)
+}
+
+/// The same for a subscriber with no other layer: it filters for all of it, so nobody has to note who wants what.
+pub(crate) fn only_layer(options: BridgeOptions) -> Bridge {
+    let bridge = bridge(options);
+    Bridge {
+        alone: Some(Union(Arc::clone(&bridge.filters))),
+        ..bridge
+    }
+}
+
+fn bridge(options: BridgeOptions) -> Bridge {
     let (console, console_filter) = match options.console.and_then(Console::open) {
         Some((console, filter)) => (Some(console), Some(filter)),
         None => (None, None),
@@ -78,6 +95,10 @@ where
     };
     let follows = console.is_some() || logs.is_some();
     let spans = options.spans.map(Arc::new);
+    let callsites = match &spans {
+        Some(spans) => spans.callsites.clone(),
+        None => Callsites::new(options.redactor.clone()),
+    };
     let filters = Arc::new(EventFilters {
         console: console_filter,
         export: export_filter,
@@ -87,8 +108,9 @@ where
             .filter(|_| follows || spans.is_some())
             .map(Filter::exporting),
     });
-    let bridge = Bridge {
-        id: IDS.fetch_add(1, Ordering::Relaxed),
+    Bridge {
+        callsites,
+        alone: None,
         console,
         logs,
         spans,
@@ -97,12 +119,11 @@ where
         baggage: options.baggage,
         redactor: options.redactor,
         suppressor: options.suppressor,
-        filters: Arc::clone(&filters),
+        filters,
         table: Table::default(),
         dispatch: OnceLock::new(),
         other: options.other,
-    };
-    bridge.with_filter(Union(filters))
+    }
 }
 
 /// Events that were lost here since the process began: logged by their own formatting code for ever, or hit by a
@@ -114,7 +135,9 @@ pub(crate) fn lost_events() -> u64 {
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct Bridge {
-    id: u64,
+    callsites: Callsites,
+    /// The filter, where it is not around the layer but inside.
+    alone: Option<Union>,
     console: Option<Console>,
     logs: Option<LogExport>,
     spans: Option<Arc<SpanExport>>,
@@ -140,12 +163,32 @@ where
         let _ = self.dispatch.set(dispatch.downgrade());
     }
 
-    fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
-        contain(|| self.begin(attrs, id, &cx));
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        match &self.alone {
+            Some(filter) => layer::Filter::<S>::callsite_enabled(filter, metadata),
+            None => Interest::always(),
+        }
     }
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+    fn enabled(&self, metadata: &Metadata<'_>, cx: Context<'_, S>) -> bool {
+        let filter = self.alone.as_ref();
+        filter.is_none_or(|filter| layer::Filter::enabled(filter, metadata, &cx))
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        layer::Filter::<S>::max_level_hint(self.alone.as_ref()?)
+    }
+
+    fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
         contain(|| {
+            self.alone(|filter| layer::Filter::on_new_span(filter, attrs, id, cx.clone()));
+            self.begin(attrs, id, &cx);
+        });
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
+        contain(|| {
+            self.alone(|filter| layer::Filter::on_record(filter, id, values, cx));
             if let Some(Entry { open, .. }) = self.table.get(id) {
                 self.record(&open, values);
             }
@@ -164,26 +207,29 @@ where
         });
     }
 
-    fn on_enter(&self, id: &Id, _: Context<'_, S>) {
+    fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
         quiet(|| {
-            if let Some(Entry { open, context }) = self.table.get(id) {
-                local::enter(Entered {
-                    bridge: self.id,
-                    open,
-                    guard: context.map(OtelContext::attach),
-                });
+            self.alone(|filter| layer::Filter::on_enter(filter, id, cx));
+            let bridge = self.callsites.bridge();
+            let known = local::recall(bridge, id.into_u64());
+            let known = known.filter(|entry| !entry.open.is_closed());
+            if let Some(entry) = known.or_else(|| self.table.get(id)) {
+                local::enter(bridge, entry);
             }
         });
     }
 
-    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
+    fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
         quiet(|| {
-            let Some(left) = local::leave(self.id, id.into_u64()) else {
+            self.alone(|filter| layer::Filter::on_exit(filter, id, cx));
+            let bridge = self.callsites.bridge();
+            let Some(left) = local::leave(bridge, id.into_u64()) else {
                 return;
             };
             if left.open.start.recording || left.open.start.sdk.is_some() {
                 left.open.left(now());
             }
+            local::remember(bridge, left);
         });
     }
 
@@ -191,9 +237,15 @@ where
         let done = contain(|| {
             let normalized = event.normalized_metadata();
             let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
-            let takers = self.takers(event, metadata, &cx);
+            let callsite = self.callsites.of(event.metadata());
+            let happened = Happened {
+                event,
+                metadata,
+                callsite: &callsite,
+            };
+            let takers = self.takers(&happened, &cx);
             if takers.console || takers.export || takers.span.is_some() {
-                with_scratch(|scratch| self.write(event, metadata, &takers, scratch));
+                with_scratch(|scratch| self.write(&happened, &takers, scratch));
             }
         });
         if !done {
@@ -201,15 +253,18 @@ where
         }
     }
 
-    fn on_close(&self, id: Id, _: Context<'_, S>) {
+    fn on_close(&self, id: Id, cx: Context<'_, S>) {
         contain(|| {
+            self.alone(|filter| layer::Filter::on_close(filter, id.clone(), cx));
             let Some(Entry { open, context }) = self.table.remove(&id) else {
                 return;
             };
+            open.close();
             if open.start.recording || open.start.sdk.is_some() {
                 open.end(open.end_time());
             }
-            // It holds on to the record.
+            // They hold on to the record.
+            drop(local::recall(self.callsites.bridge(), id.into_u64()));
             drop(context);
             local::give_back(open);
         });
@@ -217,6 +272,14 @@ where
 }
 
 impl Bridge {
+    /// Has the filter follow what happens, where nobody else does.
+    #[inline]
+    fn alone(&self, hook: impl FnOnce(&Union)) {
+        if let Some(filter) = &self.alone {
+            hook(filter);
+        }
+    }
+
     fn begin<S>(&self, attributes: &Attributes<'_>, id: &Id, cx: &Context<'_, S>)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -224,10 +287,13 @@ impl Bridge {
         let metadata = attributes.metadata();
         let around = match attributes.parent() {
             Some(parent) => self.table.get(parent).map(|entry| entry.open),
-            None if attributes.is_contextual() => local::current(self.id),
+            None if attributes.is_contextual() => local::current(self.callsites.bridge()),
             None => None,
         };
-        let wanted = |filter: &Filter| filter.passes(metadata, cx);
+        let callsite = self.callsites.of(metadata);
+        let wanted = |filter: &Filter| {
+            callsite.verdict(Judge::Spans, filter, |filter| filter.passes(metadata, cx))
+        };
         let export = self
             .spans
             .as_ref()
@@ -241,10 +307,8 @@ impl Bridge {
         let Some(export) = export else {
             open.start.export = None;
             open.start.parent = around;
-            attributes.record(&mut Capture::span(
-                &mut open.state_mut().fields,
-                &self.redactor,
-            ));
+            let capture = Capture::span(&mut open.state_mut().fields, &self.redactor);
+            attributes.record(&mut capture.of(&callsite));
             return self.table.insert(
                 id,
                 Entry {
@@ -270,6 +334,7 @@ impl Bridge {
         let beginning = Beginning {
             export,
             attributes,
+            callsite: &callsite,
             parent: &parent,
             followed: self.follows,
         };
@@ -281,14 +346,12 @@ impl Bridge {
                 None => parent.with_remote_span_context(start.span.clone()),
             },
         };
-        let context = Some(context);
-        self.table.insert(
-            id,
-            Entry {
-                open: record,
-                context,
-            },
-        );
+        let entry = Entry {
+            open: record,
+            context: Some(context),
+        };
+        self.table.insert(id, entry.clone());
+        local::remember(self.callsites.bridge(), entry);
     }
 
     /// The context of a span, or of the nearest exported one around it.
@@ -305,12 +368,6 @@ impl Bridge {
                 open.record(&scratch.fields);
             }
         });
-        let has_directives = |metadata: &Metadata<'_>| {
-            metadata
-                .fields()
-                .iter()
-                .any(|field| DIRECTIVES.contains(&field.name()))
-        };
         if open.start.metadata.is_some_and(has_directives) {
             let mut directives = Directives::default();
             values.record(&mut directives);

@@ -1,4 +1,4 @@
-//! What a thread remembers: the spans that it is in, and records for new ones.
+//! What a thread remembers: the spans that it is in, those that it left just now, and records for new ones.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,23 +6,40 @@ use std::sync::Arc;
 use opentelemetry::ContextGuard;
 
 use super::open::Open;
+use super::table::Entry;
 
 /// How many records a thread keeps for new spans.
 const SPARE: usize = 32;
 
+/// How many spans that are not entered a thread finds again by itself: those of an instrumented future are entered and
+/// left at each poll.
+const NEAR: usize = 4;
+
 thread_local! {
     static ENTERED: RefCell<Stack> = const { RefCell::new(Stack(Vec::new())) };
+    static NEARBY: RefCell<Nearby> = const { RefCell::new(Nearby { spans: [const { None }; NEAR], next: 0 }) };
     static RECORDS: RefCell<Vec<Arc<Open>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A span that this thread is in.
+/// A span of one of the bridges: a thread may have several subscribers, one after the other or inside of each other.
 #[derive(Debug)]
-pub(crate) struct Entered {
-    /// Whose span it is: a thread may have several subscribers, one after the other or inside of each other.
-    pub(crate) bridge: u64,
-    pub(crate) open: Arc<Open>,
+struct Ours {
+    bridge: u64,
+    entry: Entry,
+}
+
+impl Ours {
+    #[inline]
+    fn is(&self, bridge: u64, id: u64) -> bool {
+        self.bridge == bridge && self.entry.open.start.id == id
+    }
+}
+
+/// A span that this thread is in.
+struct Entered {
+    span: Ours,
     /// Its context is current as long.
-    pub(crate) guard: Option<ContextGuard>,
+    guard: Option<ContextGuard>,
 }
 
 struct Stack(Vec<Entered>);
@@ -36,28 +53,67 @@ impl Drop for Stack {
     }
 }
 
+struct Nearby {
+    spans: [Option<Ours>; NEAR],
+    next: usize,
+}
+
+/// Remembers a span that this thread will enter, in all likelihood.
 #[inline]
-pub(crate) fn enter(entered: Entered) {
+pub(crate) fn remember(bridge: u64, entry: Entry) {
+    let span = Ours { bridge, entry };
+    let forgotten = NEARBY.try_with(|nearby| {
+        let mut nearby = nearby.try_borrow_mut().ok()?;
+        let place = nearby.next % NEAR;
+        nearby.next = place + 1;
+        nearby.spans[place].replace(span)
+    });
+    // Out here: what ends with a context may be code of users.
+    drop(forgotten);
+}
+
+/// What was remembered of a span, which is forgotten by that.
+#[inline]
+pub(crate) fn recall(bridge: u64, id: u64) -> Option<Entry> {
+    let recalled = NEARBY.try_with(|nearby| {
+        let mut nearby = nearby.try_borrow_mut().ok()?;
+        let place = nearby
+            .spans
+            .iter()
+            .position(|span| span.as_ref().is_some_and(|span| span.is(bridge, id)))?;
+        // The next one to be remembered takes the place that became free.
+        nearby.next = place;
+        nearby.spans[place].take()
+    });
+    Some(recalled.ok().flatten()?.entry)
+}
+
+/// Enters a span.
+#[inline]
+pub(crate) fn enter(bridge: u64, entry: Entry) {
+    let guard = entry.context.clone().map(opentelemetry::Context::attach);
+    let span = Ours { bridge, entry };
     let _ = ENTERED.try_with(|stack| {
         if let Ok(mut stack) = stack.try_borrow_mut() {
-            stack.0.push(entered);
+            stack.0.push(Entered { span, guard });
         }
     });
 }
 
-/// Leaves a span, in whatever order. What comes out is to be dropped by the caller: it may run code of users.
+/// Leaves a span, in whatever order.
 #[inline]
-pub(crate) fn leave(bridge: u64, id: u64) -> Option<Entered> {
+pub(crate) fn leave(bridge: u64, id: u64) -> Option<Entry> {
     let left = ENTERED.try_with(|stack| {
         let mut stack = stack.try_borrow_mut().ok()?;
-        let is_it = |entered: &Entered| entered.bridge == bridge && entered.open.start.id == id;
+        let is_it = |entered: &Entered| entered.span.is(bridge, id);
         if stack.0.last().is_some_and(is_it) {
             return stack.0.pop();
         }
         let place = stack.0.iter().rposition(is_it)?;
         Some(stack.0.remove(place))
     });
-    left.ok().flatten()
+    // The guard is dropped out here: what ends with a context may be code of users.
+    Some(left.ok().flatten()?.span.entry)
 }
 
 /// The innermost span of `bridge` that this thread is in.
@@ -66,8 +122,8 @@ pub(crate) fn current(bridge: u64) -> Option<Arc<Open>> {
     let current = ENTERED.try_with(|stack| {
         let stack = stack.try_borrow().ok()?;
         let mut entered = stack.0.iter().rev();
-        let innermost = entered.find(|entered| entered.bridge == bridge)?;
-        Some(Arc::clone(&innermost.open))
+        let innermost = entered.find(|entered| entered.span.bridge == bridge)?;
+        Some(Arc::clone(&innermost.span.entry.open))
     });
     current.ok().flatten()
 }
@@ -80,6 +136,7 @@ pub(crate) fn new_record() -> Arc<Open> {
 }
 
 /// Keeps a record for another span, if nobody else has it any more.
+#[inline]
 pub(crate) fn give_back(mut record: Arc<Open>) {
     let Some(open) = Arc::get_mut(&mut record) else {
         return;

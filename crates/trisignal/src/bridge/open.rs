@@ -3,7 +3,7 @@
 //! Records are reused: a thread keeps some whose spans have ended, with the memory of their buffers.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +29,8 @@ pub(crate) struct Open {
     pub(crate) start: Start,
     /// The end of the last time that it was entered, in nanoseconds since the epoch.
     last_exit: AtomicU64,
+    /// `tracing` has closed it: its ID may be another span's.
+    closed: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -110,6 +112,7 @@ impl Default for Open {
         Self {
             start: Start::default(),
             last_exit: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -144,6 +147,7 @@ impl Open {
             ..Start::default()
         };
         *self.last_exit.get_mut() = 0;
+        *self.closed.get_mut() = false;
         let state = self.state_mut();
         state.ended = false;
         state.name = Cow::Borrowed("");
@@ -156,6 +160,14 @@ impl Open {
         state.extra.reset(KEPT);
         state.events.reset(KEPT);
         state.links.reset(KEPT);
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     pub(crate) fn left(&self, time: u64) {

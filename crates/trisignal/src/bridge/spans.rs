@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Level;
 use trisignal_instrumentation::correlation::{BAGGAGE_KEY, CorrelationId};
 
-use super::callsite::{self, Callsite};
+use super::callsite::{self, Callsites};
 use super::cut::{MAX_TEXT, cut};
 use super::events::fields::{Fields, Value};
 use super::open::{Start, State};
@@ -40,6 +40,7 @@ pub(crate) struct SpanExport {
     pub(crate) chunks: Arc<Chunks>,
     /// Counts the spans that begin and end.
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) callsites: Callsites,
     pub(crate) sampling: Chosen,
     pub(crate) limits: Limits,
     pub(crate) redactor: Redactor,
@@ -54,7 +55,7 @@ pub(crate) struct SpanExport {
 impl SpanExport {
     /// Writes a span that ended at `end`.
     pub(crate) fn write(&self, start: &Start, state: &State, end: u64) {
-        let constants = start.metadata.map(Callsite::of);
+        let callsite = start.metadata.map(|metadata| self.callsites.of(metadata));
         let context = &start.span;
         let trace_state = match context.trace_state() {
             state if *state == TraceState::NONE => String::new(),
@@ -88,8 +89,8 @@ impl SpanExport {
                 for fields in [&state.fields, &state.extra] {
                     room.fields(out, span::ATTRIBUTES, fields, correlation);
                 }
-                if let Some(constants) = constants {
-                    room.constants(out, span::ATTRIBUTES, &constants.span);
+                if let Some(callsite) = &callsite {
+                    room.constants(out, span::ATTRIBUTES, &callsite.place);
                 }
                 span::dropped_attributes(out, room.dropped);
                 state.events.write(out);
@@ -166,14 +167,24 @@ fn correlation_text<'a>(start: &Start, state: &'a State, digits: &'a mut [u8; 32
 }
 
 fn hex(bytes: [u8; 16], digits: &mut [u8; 32]) -> &str {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 0x0f)];
+        pair.copy_from_slice(&HEX[usize::from(*byte)]);
     }
     // Digits only.
     std::str::from_utf8(digits).unwrap_or_default()
 }
+
+/// The two digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 0x0f]];
+        byte += 1;
+    }
+    pairs
+};
 
 /// How many attributes an item still takes, and how long their texts may be.
 pub(crate) struct Room {

@@ -26,6 +26,7 @@ use crate::otlp::span::kind_number;
 pub(crate) struct Beginning<'a> {
     pub(crate) export: &'a Arc<SpanExport>,
     pub(crate) attributes: &'a Attributes<'a>,
+    pub(crate) callsite: &'a Callsite,
     pub(crate) parent: &'a Context,
     /// Whether events want its fields even when nobody wants the span.
     pub(crate) followed: bool,
@@ -66,7 +67,7 @@ impl Beginning<'_> {
     fn ask(&self) -> Asked {
         let metadata = self.attributes.metadata();
         let mut directives = Directives::default();
-        if Callsite::of(metadata).has_directives {
+        if self.callsite.has_directives {
             self.attributes.record(&mut directives);
         }
         let redactor = &self.export.redactor;
@@ -89,8 +90,7 @@ impl Beginning<'_> {
 
     fn capture(&self, open: &mut Open) {
         let fields = &mut open.state_mut().fields;
-        let distinct = Callsite::of(self.attributes.metadata()).has_distinct_fields;
-        let mut capture = Capture::span(fields, &self.export.redactor).distinct(distinct);
+        let mut capture = Capture::span(fields, &self.export.redactor).of(self.callsite);
         self.attributes.record(&mut capture);
     }
 
@@ -175,9 +175,11 @@ impl Beginning<'_> {
     /// Has the SDK make the span, for the processors of the user.
     fn begin_sdk(&self, open: &mut Open, tracer: &SdkTracer, asked: Asked) -> Context {
         let status = asked.directives.status();
-        let callsite = Callsite::of(self.attributes.metadata());
         let fields = open.state_mut().fields.iter();
-        let attributes = fields.chain(callsite.span.iter()).map(key_value).collect();
+        let attributes = fields
+            .chain(self.callsite.place.iter())
+            .map(key_value)
+            .collect();
         let time = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(open.start.time);
         let builder = SpanBuilder::from_name(asked.name)
             .with_kind(asked.kind)

@@ -74,21 +74,27 @@ pub(crate) struct Dropped {
 
 impl Head<'_> {
     /// Appends these fields to a span.
+    #[inline]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        wire::bytes(out, TRACE_ID, &self.trace_id.to_bytes());
-        wire::bytes(out, SPAN_ID, &self.span_id.to_bytes());
+        let trace_id = wire::short_bytes::<16, 18>(TRACE_ID, self.trace_id.to_bytes());
+        let span_id = wire::short_bytes::<8, 10>(SPAN_ID, self.span_id.to_bytes());
+        out.extend_from_slice(&trace_id);
+        out.extend_from_slice(&span_id);
         wire::bytes(out, TRACE_STATE, self.trace_state.as_bytes());
         if self.parent_span_id != SpanId::INVALID {
-            wire::bytes(out, PARENT_SPAN_ID, &self.parent_span_id.to_bytes());
+            let parent = self.parent_span_id.to_bytes();
+            out.extend_from_slice(&wire::short_bytes::<8, 10>(PARENT_SPAN_ID, parent));
         }
         wire::fixed32(out, FLAGS, self.flags);
         wire::bytes(out, NAME, self.name.as_bytes());
         wire::uint(out, KIND, u64::from(self.kind));
         wire::fixed64(out, START, self.start);
         wire::fixed64(out, END, self.end);
-        wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped.attributes));
-        wire::uint(out, DROPPED_EVENTS, u64::from(self.dropped.events));
-        wire::uint(out, DROPPED_LINKS, u64::from(self.dropped.links));
+        if self.dropped != Dropped::default() {
+            wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped.attributes));
+            wire::uint(out, DROPPED_EVENTS, u64::from(self.dropped.events));
+            wire::uint(out, DROPPED_LINKS, u64::from(self.dropped.links));
+        }
     }
 }
 

@@ -87,6 +87,91 @@ fn key_value_header(out: &mut Vec<u8>, field: u32, key: &str, value_len: usize) 
     wire::header(out, VALUE, value_len);
 }
 
+/// A key that is used again and again: the bytes of an attribute up to its value.
+#[derive(Debug)]
+pub(crate) struct Key {
+    name: &'static str,
+    field: u32,
+    /// The attribute's tag, room for its length, key, the value's tag, and room for the length of that: each in one
+    /// byte, as in nearly all attributes. Empty for a key that is too long for this.
+    template: Box<[u8]>,
+}
+
+impl Key {
+    /// The key of attributes that are written as `field`, at most 15, of the message that has them.
+    pub(crate) fn new(field: u32, name: &'static str) -> Self {
+        let mut template = Vec::new();
+        if name.len() < ONE_BYTE {
+            template.extend([wire::short_tag(field), 0, wire::short_tag(KEY)]);
+            wire::varint(&mut template, name.len() as u64);
+            template.extend_from_slice(name.as_bytes());
+            template.extend([wire::short_tag(VALUE), 0]);
+        }
+        Self {
+            name,
+            field,
+            template: template.into(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Appends the attribute with this key.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut Vec<u8>, value: Value<'_>) {
+        match value {
+            Value::Text(text) if self.begin(out, 2, text.len()) => {
+                out.extend_from_slice(&[wire::short_tag(STRING), text.len() as u8]);
+                out.extend_from_slice(text.as_bytes());
+            }
+            Value::Bool(value) if self.begin(out, 2, 0) => {
+                out.extend_from_slice(&[wire::varint_tag(BOOL), u8::from(value)]);
+            }
+            Value::I64(value) => self.write_int(out, value),
+            Value::U64(value @ 0..INT_END) => self.write_int(out, value as i64),
+            Value::F64(value) if self.begin(out, 9, 0) => {
+                let mut bytes = [wire::fixed64_tag(DOUBLE); 9];
+                bytes[1..].copy_from_slice(&value.to_le_bytes());
+                out.extend_from_slice(&bytes);
+            }
+            other => attribute(out, self.field, self.name, other),
+        }
+    }
+
+    fn write_int(&self, out: &mut Vec<u8>, value: i64) {
+        let (bytes, length) = wire::short_varint(wire::varint_tag(INT), value as u64);
+        if self.begin(out, length, 0) {
+            out.extend_from_slice(&bytes[..length]);
+        } else {
+            int_attribute(out, self.field, self.name, value);
+        }
+    }
+
+    /// Appends everything but a value of so many bytes, if all lengths fit in one.
+    #[inline]
+    fn begin(&self, out: &mut Vec<u8>, head: usize, text: usize) -> bool {
+        let value = head + text;
+        // Without tag and length of the attribute.
+        let total = self.template.len() + value - 2;
+        if self.template.is_empty() || text >= ONE_BYTE || total >= ONE_BYTE {
+            return false;
+        }
+        let start = out.len();
+        out.extend_from_slice(&self.template);
+        let end = out.len();
+        out[start + 1] = total as u8;
+        out[end - 1] = value as u8;
+        true
+    }
+}
+
+/// Lengths below it take one byte.
+const ONE_BYTE: usize = 0x80;
+/// The first number that is none of OTLP's, which are signed.
+const INT_END: u64 = 1 << 63;
+
 /// Appends an attribute whose value is a list of texts.
 pub(crate) fn texts_attribute<'a>(
     out: &mut Vec<u8>,
@@ -368,6 +453,37 @@ mod tests {
                 assert_eq!(decoded(&out), expect(key, theirs.clone()));
                 let read: Vec<_> = attributes(&out).map(|kv| (kv.key, kv.value())).collect();
                 assert_eq!(read, [(key, Some(back))]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_used_again_writes_what_a_new_one_does() {
+        let texts: Vec<_> = [
+            0, 1, 60, 100, 118, 119, 120, 121, 125, 126, 127, 128, 20_000,
+        ]
+        .map(|length| "x".repeat(length))
+        .into();
+        let numbers = [0, 1, -1, 127, 128, 200, 16_383, 16_384, i64::MAX, i64::MIN];
+        let values = texts.iter().map(|text| Value::Text(text));
+        let values = values.chain(numbers.map(Value::I64)).chain([
+            Value::U64(0),
+            Value::U64(1 << 62),
+            Value::U64(1 << 63),
+            Value::U64(u64::MAX),
+            Value::F64(-0.5),
+            Value::Bool(true),
+            Value::Bool(false),
+        ]);
+        let values: Vec<_> = values.collect();
+        for length in [1, 2, 50, 109, 110, 111, 112, 113, 114, 126, 127, 128, 300] {
+            let name: &'static str = "k".repeat(length).leak();
+            let key = super::Key::new(FIELD, name);
+            for value in &values {
+                let (mut again, mut new) = (b"before".to_vec(), b"before".to_vec());
+                key.write(&mut again, *value);
+                attribute(&mut new, FIELD, name, *value);
+                assert_eq!(again, new, "{length} {value:?}");
             }
         }
     }

@@ -19,6 +19,21 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// A tag of one byte and a varint behind it, and how many bytes they are.
+#[inline]
+pub(crate) fn short_varint(tag: u8, mut value: u64) -> ([u8; 1 + MAX_VARINT], usize) {
+    let mut bytes = [0; 1 + MAX_VARINT];
+    bytes[0] = tag;
+    let mut length = 1;
+    while value >= 0x80 {
+        bytes[length] = value as u8 | 0x80;
+        value >>= 7;
+        length += 1;
+    }
+    bytes[length] = value as u8;
+    (bytes, length + 1)
+}
+
 /// How many bytes [`varint`] writes for `value`.
 #[inline]
 pub(crate) const fn varint_len(value: u64) -> usize {
@@ -30,6 +45,18 @@ pub(crate) const fn varint_len(value: u64) -> usize {
 pub(crate) const fn short_tag(field: u32) -> u8 {
     assert!(field < 16);
     (field << 3 | LENGTH) as u8
+}
+
+/// The same for a field that is a varint.
+pub(crate) const fn varint_tag(field: u32) -> u8 {
+    assert!(field < 16);
+    (field << 3 | VARINT) as u8
+}
+
+/// The same for a field of eight bytes.
+pub(crate) const fn fixed64_tag(field: u32) -> u8 {
+    assert!(field < 16);
+    (field << 3 | FIXED64) as u8
 }
 
 #[inline]
@@ -59,12 +86,13 @@ pub(crate) fn uint(out: &mut Vec<u8>, field: u32, value: u64) {
     }
 }
 
-/// A number of eight bytes, such as a time in nanoseconds; left out when it is 0.
+/// A number of eight bytes in a field up to 15, such as a time in nanoseconds; left out when it is 0.
 #[inline]
 pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
     if value != 0 {
-        tag(out, field, FIXED64);
-        out.extend_from_slice(&value.to_le_bytes());
+        let mut bytes = [fixed64_tag(field); 9];
+        bytes[1..].copy_from_slice(&value.to_le_bytes());
+        out.extend_from_slice(&bytes);
     }
 }
 
@@ -75,6 +103,20 @@ pub(crate) fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
         tag(out, field, FIXED32);
         out.extend_from_slice(&value.to_le_bytes());
     }
+}
+
+/// A field of `N` bytes, at most 127, which is `LENGTH` bytes long with its tag and its length.
+#[inline]
+pub(crate) fn short_bytes<const N: usize, const LENGTH: usize>(
+    field: u32,
+    value: [u8; N],
+) -> [u8; LENGTH] {
+    const { assert!(N < 0x80 && LENGTH == N + 2) };
+    let mut bytes = [0; LENGTH];
+    bytes[0] = short_tag(field);
+    bytes[1] = N as u8;
+    bytes[2..].copy_from_slice(&value);
+    bytes
 }
 
 /// Bytes or text; left out when there are none.
@@ -140,7 +182,7 @@ impl Message {
     #[inline]
     fn reserve(out: &mut Vec<u8>, field: u32, reserved: usize) -> Self {
         tag(out, field, LENGTH);
-        out.resize(out.len() + reserved, 0);
+        out.extend_from_slice(&[0; 2][..reserved]);
         Self {
             content: out.len(),
             reserved,

@@ -73,6 +73,16 @@ pub(crate) enum ScopeName<'a> {
 }
 
 impl ScopeName<'_> {
+    /// Whether it is that of `scope`.
+    #[inline]
+    fn is(&self, scope: &Scope) -> bool {
+        match (self, scope) {
+            // The same constant, mostly.
+            (Self::Static(one), Scope::Static(other)) => std::ptr::eq(*one, *other) || one == other,
+            _ => self.as_str() == scope.as_str(),
+        }
+    }
+
     fn as_str(&self) -> &str {
         match self {
             Self::Static(name) => name,
@@ -157,7 +167,7 @@ impl Chunk {
         self.items += 1;
         let end = self.bytes.len();
         match self.runs.last_mut() {
-            Some(run) if run.scope.as_str() == scope.as_str() => run.end = end,
+            Some(run) if scope.is(&run.scope) => run.end = end,
             _ => self.runs.push(Run {
                 scope: scope.to_scope(),
                 end,

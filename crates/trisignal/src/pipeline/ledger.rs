@@ -172,19 +172,31 @@ impl fmt::Display for SignalAccount {
     }
 }
 
-/// What one thread produced since the ledger last looked: counted without a lock that others want.
+/// What one thread has produced: counted without a lock that others want.
 #[derive(Debug, Default)]
 pub(crate) struct Tally([AtomicU64; 3]);
 
 impl Tally {
-    /// Counts one item. An item is counted before anybody else can have it.
+    /// Counts one item. An item is counted before anybody else can have it, and never by two at a time: whoever counts
+    /// holds the lock of the buffer that the item is in.
     #[inline]
     pub(crate) fn count(&self, signal: Signal) {
-        self.0[signal.index()].fetch_add(1, Ordering::Relaxed);
+        let count = &self.0[signal.index()];
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
+}
 
-    fn take(&self, signal: Signal) -> u64 {
-        self.0[signal.index()].swap(0, Ordering::Relaxed)
+/// A tally, and how much of it the accounts have.
+#[derive(Debug)]
+struct Enrolled {
+    tally: Arc<Tally>,
+    taken: [u64; 3],
+}
+
+impl Enrolled {
+    fn take(&mut self, signal: Signal) -> u64 {
+        let counted = self.tally.0[signal.index()].load(Ordering::Relaxed);
+        counted - std::mem::replace(&mut self.taken[signal.index()], counted)
     }
 }
 
@@ -215,7 +227,7 @@ pub(crate) struct Ledger {
     /// By the signal's index. One lock for all destinations of a signal, so that an item enters them in one step.
     accounts: [Mutex<Accounts>; 3],
     /// Always locked after an account.
-    tallies: Mutex<Vec<Arc<Tally>>>,
+    tallies: Mutex<Vec<Enrolled>>,
     /// Spans that begin and end.
     pub(crate) spans: SpanCounts,
     callback_panics: AtomicU64,
@@ -306,7 +318,10 @@ impl Ledger {
 
     /// Takes what `tally` counts into the pipeline, from now on.
     pub(crate) fn enrol(&self, tally: Arc<Tally>) {
-        self.tallies().push(tally);
+        self.tallies().push(Enrolled {
+            tally,
+            taken: [0; 3],
+        });
     }
 
     /// Forgets a tally that counts no more, and keeps what it has counted.
@@ -314,7 +329,8 @@ impl Ledger {
         for signal in Signal::ALL {
             drop(self.lock(signal));
         }
-        self.tallies().retain(|other| !Arc::ptr_eq(other, tally));
+        self.tallies()
+            .retain(|other| !Arc::ptr_eq(&other.tally, tally));
     }
 
     /// Moves `items` from held to dropped, for all destinations: before the outbox.
@@ -412,12 +428,14 @@ impl Ledger {
         let mut accounts = self.accounts[signal.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let counted = self.tallies().iter().map(|tally| tally.take(signal)).sum();
+        let mut tallies = self.tallies();
+        let counted = tallies.iter_mut().map(|tally| tally.take(signal)).sum();
+        drop(tallies);
         accounts.take_in(counted);
         accounts
     }
 
-    fn tallies(&self) -> MutexGuard<'_, Vec<Arc<Tally>>> {
+    fn tallies(&self) -> MutexGuard<'_, Vec<Enrolled>> {
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -70,13 +70,24 @@ impl Redactor {
 
     /// `value` of the attribute or field `key`, fit to be shown. Where all of it is hidden, it borrows a constant.
     pub(crate) fn value<'a>(&self, key: &str, value: &'a str) -> Cow<'a, str> {
+        self.value_of(key, || self.hides(key), value)
+    }
+
+    /// The same for a key of which it is known whether it [`hides`](Self::hides) its value.
+    #[inline]
+    pub(crate) fn value_of<'a>(
+        &self,
+        key: &str,
+        hides: impl FnOnce() -> bool,
+        value: &'a str,
+    ) -> Cow<'a, str> {
         let Some(rules) = self.0.as_deref() else {
             return Cow::Borrowed(value);
         };
         if let Some(own) = rules.own(key, value) {
             return own;
         }
-        if rules.words.hide(key) && !pairs::says_nothing(value) {
+        if hides() && !pairs::says_nothing(value) {
             return Cow::Borrowed(REDACTED);
         }
         rules.scan(value)

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     bridge::{
-        callsite::DIRECTIVES,
+        callsite::{Callsite, DIRECTIVES, KnownField, data_name},
         cut::{Bounded, MAX_TEXT, cut},
     },
     redact::{REDACTED, Redactor},
@@ -100,6 +100,8 @@ pub(crate) struct Capture<'a> {
     fields: &'a mut Fields,
     source: Source<'a>,
     redactor: &'a Redactor,
+    /// What is known of the fields, by their indices; nothing of those of a `log` record.
+    known: &'a [KnownField],
     /// Whether each name comes once, and was not there before.
     distinct: bool,
     panicked: bool,
@@ -112,6 +114,7 @@ impl<'a> Capture<'a> {
             fields,
             source: Source::Span,
             redactor,
+            known: &[],
             distinct: false,
             panicked: false,
         }
@@ -128,26 +131,62 @@ impl<'a> Capture<'a> {
             fields,
             source: Source::Event { text, from_log },
             redactor,
+            known: &[],
             distinct: false,
             panicked: false,
         }
     }
 
-    /// The same for fields of which each is new: those of a callsite with no name twice, into none.
-    pub(crate) fn distinct(mut self, distinct: bool) -> Self {
-        self.distinct = distinct && self.fields.is_empty();
+    /// The same for the fields of `callsite`, into none: where no name comes twice, nobody has to look for it.
+    pub(crate) fn of(mut self, callsite: &'a Callsite) -> Self {
+        if !matches!(self.source, Source::Event { from_log: true, .. }) {
+            self.known = &callsite.fields;
+            self.distinct = callsite.has_distinct_fields && self.fields.is_empty();
+        }
         self
     }
 
-    fn set(&mut self, name: &str, value: Value<'_>) {
-        if self.distinct {
-            self.fields.add(name, value);
-        } else {
-            self.fields.set(name, value);
+    /// Keeps a field of which all is known. False when it is not one.
+    #[inline]
+    fn known(&mut self, field: &Field, value: Value<'_>) -> bool {
+        let Some(known) = self.known.get(field.index()).filter(|_| self.distinct) else {
+            return false;
+        };
+        let Some(key) = &known.key else {
+            // A message is kept elsewhere, and a directive is not data.
+            return !known.is_message;
+        };
+        let text;
+        let shown = match value {
+            Value::Text(value) => {
+                let value = cut(value, MAX_TEXT);
+                text = match value {
+                    Cow::Borrowed(value) => {
+                        self.redactor.value_of(key.name(), || known.hides, value)
+                    }
+                    Cow::Owned(value) => {
+                        let shown = self.redactor.value_of(key.name(), || known.hides, &value);
+                        Cow::Owned(shown.into_owned())
+                    }
+                };
+                Value::Text(&text)
+            }
+            Value::Bool(_) => value,
+            _ if known.hides => Value::Text(REDACTED),
+            _ => value,
+        };
+        self.fields.add(key, known.is_reserved, shown);
+        true
+    }
+
+    #[inline]
+    fn plain(&mut self, field: &Field, value: Value<'_>) {
+        if !self.known(field, value) {
+            self.unknown(field, value);
         }
     }
 
-    fn plain(&mut self, field: &Field, value: Value<'_>) {
+    fn unknown(&mut self, field: &Field, value: Value<'_>) {
         if self.is_message(field) {
             return self.text(field, |out| write_plain(out, value));
         }
@@ -156,9 +195,9 @@ impl<'a> Capture<'a> {
         };
         match value {
             Value::Text(text) => self.set_text(name, text),
-            Value::Bool(_) => self.set(name, value),
-            _ if self.redactor.hides(name) => self.set(name, Value::Text(REDACTED)),
-            _ => self.set(name, value),
+            Value::Bool(_) => self.fields.set(name, value),
+            _ if self.redactor.hides(name) => self.fields.set(name, Value::Text(REDACTED)),
+            _ => self.fields.set(name, value),
         }
     }
 
@@ -172,7 +211,9 @@ impl<'a> Capture<'a> {
         } else if let Some(name) = self.name_of(field) {
             with_text(|text| {
                 self.panicked |= !contained(text, write);
-                self.set_text(name, text);
+                if !self.known(field, Value::Text(text)) {
+                    self.set_text(name, text);
+                }
             });
         }
     }
@@ -180,7 +221,7 @@ impl<'a> Capture<'a> {
     fn set_text(&mut self, name: &'static str, text: &str) {
         let text = cut(text, MAX_TEXT);
         let shown = self.redactor.value(name, &text);
-        self.set(name, Value::Text(&shown));
+        self.fields.set(name, Value::Text(&shown));
     }
 
     fn is_message(&self, field: &Field) -> bool {
@@ -194,8 +235,7 @@ impl<'a> Capture<'a> {
             Source::Span => !(name.starts_with("otel.") && DIRECTIVES.contains(&name)),
             Source::Event { from_log, .. } => !(*from_log && name.starts_with(LOG_METADATA)),
         };
-        // `r#type = 1` is a field named `type`.
-        is_data.then(|| name.strip_prefix("r#").unwrap_or(name))
+        is_data.then(|| data_name(field))
     }
 }
 

@@ -4,7 +4,7 @@
 //! back where a line is really written.
 
 use crate::bridge::spans::RESERVED;
-use crate::otlp::value::{self, Encoded};
+use crate::otlp::value::{self, Encoded, Key};
 use crate::otlp::{log, span, wire};
 
 pub(crate) use crate::otlp::value::Value;
@@ -122,10 +122,11 @@ impl Fields {
         self.put(name, |out| value::attribute(out, field, name, value));
     }
 
-    /// Adds `name`, which is known not to be there.
-    pub(crate) fn add(&mut self, name: &str, value: Value<'_>) {
-        let field = self.field;
-        self.append(name, |out| value::attribute(out, field, name, value));
+    /// Adds a known field, whose name is not there.
+    #[inline]
+    pub(crate) fn add(&mut self, key: &Key, is_reserved: bool, value: Value<'_>) {
+        self.has_reserved |= is_reserved;
+        self.append(|out| key.write(out, value));
     }
 
     /// Sets an attribute of OpenTelemetry's API.
@@ -174,7 +175,8 @@ impl Fields {
 
     fn put(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let Some((start, behind)) = self.place_of(name) else {
-            return self.append(name, write);
+            self.has_reserved |= RESERVED.contains(&name);
+            return self.append(write);
         };
         let end = self.bytes.len();
         write(&mut self.bytes);
@@ -189,8 +191,8 @@ impl Fields {
         }
     }
 
-    fn append(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        self.has_reserved |= name.starts_with('c') && RESERVED.contains(&name);
+    #[inline]
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let end = self.bytes.len();
         write(&mut self.bytes);
         if self.bytes.len() > MAX_BYTES || self.count >= MAX_COUNT {
@@ -247,9 +249,11 @@ mod tests {
     fn fields_known_to_be_new_are_bounded_too() {
         let mut fields = Fields::default();
         for number in 0..MAX_COUNT {
-            fields.add(&format!("key {number}"), Value::Bool(true));
+            let name = format!("key {number}").leak();
+            fields.add(&Key::new(log::ATTRIBUTES, name), false, Value::Bool(true));
         }
-        fields.add("one more", Value::Bool(true));
+        let key = Key::new(log::ATTRIBUTES, "one more");
+        fields.add(&key, false, Value::Bool(true));
         assert_eq!((fields.count(), fields.dropped()), (MAX_COUNT, 1));
         assert!(!fields.contains("one more") && fields.contains("key 0"));
     }

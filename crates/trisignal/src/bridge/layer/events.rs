@@ -12,7 +12,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use trisignal_instrumentation::correlation::CorrelationId;
 
-use super::super::callsite::{self, Callsite};
+use super::super::callsite::{self, Callsite, Judge};
 use super::super::events::capture::Capture;
 use super::super::events::fields::Value;
 use super::super::events::otlp::{Export, LogExport, severity};
@@ -28,6 +28,14 @@ use crate::filter::Filter;
 use crate::pipeline::chunks::ScopeName;
 use crate::sampling::logs::follows;
 
+/// An event that is dealt with.
+pub(super) struct Happened<'a> {
+    pub(super) event: &'a Event<'a>,
+    /// What a `log` record says of itself, where the event stands for one.
+    pub(super) metadata: &'a Metadata<'a>,
+    pub(super) callsite: &'a Callsite,
+}
+
 /// Who takes an event.
 #[derive(Clone)]
 pub(super) struct Takers {
@@ -37,27 +45,42 @@ pub(super) struct Takers {
     pub(super) span: Option<Arc<Open>>,
 }
 
+impl Happened<'_> {
+    fn event_name(&self) -> Option<&'static str> {
+        self.callsite.event_name.filter(|_| !self.event.is_log())
+    }
+}
+
 impl Bridge {
-    pub(super) fn takers<S>(
-        &self,
-        event: &Event<'_>,
-        metadata: &Metadata<'_>,
-        cx: &Context<'_, S>,
-    ) -> Takers
+    pub(super) fn takers<S>(&self, happened: &Happened<'_>, cx: &Context<'_, S>) -> Takers
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let passes = |filter: &Option<Filter>| {
-            filter
-                .as_ref()
-                .is_some_and(|filter| filter.passes(metadata, cx))
+        let Happened {
+            event,
+            metadata,
+            callsite,
+        } = *happened;
+        let passes = |judge, filter: &Option<Filter>| {
+            let ask = |filter: &Filter| filter.passes(metadata, cx);
+            match filter {
+                // Records of `log` share a few callsites.
+                Some(filter) if event.is_log() => ask(filter),
+                Some(filter) => callsite.verdict(judge, filter, ask),
+                None => false,
+            }
         };
         let export = self.logs.as_ref().is_some_and(|logs| {
             Gate::EXPORT.is_free()
-                && passes(&self.filters.export)
-                && logs.wants(metadata, event_name(event))
+                && passes(Judge::Export, &self.filters.export)
+                && logs.wants(metadata, happened.event_name())
         });
-        let span = if self.filters.wants_for_span(metadata) {
+        let is_for_span = if event.is_log() {
+            self.filters.wants_for_span(metadata)
+        } else {
+            !callsite.is_silenced && self.filters.is_for_span(metadata.level())
+        };
+        let span = if is_for_span {
             let around = self.around(event);
             around
                 .as_ref()
@@ -70,7 +93,7 @@ impl Bridge {
         Takers {
             console: self.console.is_some()
                 && Gate::CONSOLE.is_free()
-                && passes(&self.filters.console),
+                && passes(Judge::Console, &self.filters.console),
             export,
             span,
         }
@@ -80,18 +103,13 @@ impl Bridge {
     fn around(&self, event: &Event<'_>) -> Option<Arc<Open>> {
         match event.parent() {
             Some(parent) => self.table.get(parent).map(|entry| entry.open),
-            None if event.is_contextual() => local::current(self.id),
+            None if event.is_contextual() => local::current(self.callsites.bridge()),
             None => None,
         }
     }
 
-    pub(super) fn write(
-        &self,
-        event: &Event<'_>,
-        metadata: &Metadata<'_>,
-        takers: &Takers,
-        scratch: &mut Scratch,
-    ) {
+    pub(super) fn write(&self, happened: &Happened<'_>, takers: &Takers, scratch: &mut Scratch) {
+        let (event, metadata) = (happened.event, happened.metadata);
         let time = SystemTime::now();
         let mut capture = Capture::event(
             &mut scratch.fields,
@@ -99,11 +117,11 @@ impl Bridge {
             event.is_log(),
             &self.redactor,
         )
-        .distinct(Callsite::of(event.metadata()).has_distinct_fields);
+        .of(happened.callsite);
         event.record(&mut capture);
         scratch.text.redact(&self.redactor);
         if let Some(span) = &takers.span {
-            tell(span, event, metadata, scratch, nanoseconds(time));
+            tell(span, happened, scratch, nanoseconds(time));
         }
         if !(takers.console || takers.export) {
             return;
@@ -143,32 +161,27 @@ impl Bridge {
         let Some(logs) = self.logs.as_ref().filter(|_| exported) else {
             return;
         };
-        with_place(
-            event,
+        let of_log = event
+            .is_log()
+            .then(|| callsite::Attributes::of_log(metadata));
+        let export = Export {
+            time,
             metadata,
-            callsite::Attributes::of_log,
-            |callsite| &callsite.log,
-            |constants| {
-                let export = Export {
-                    time,
-                    metadata,
-                    target: target(event, metadata),
-                    event_name: event_name(event),
-                    constants,
-                    trace,
-                    correlation,
-                    scratch,
-                };
-                match logs {
-                    LogExport::Encoded { chunks, limits } => export.write(chunks, *limits),
-                    LogExport::Sdk(logger) => {
-                        let _inside = Gate::EXPORT.enter();
-                        let _home = home.attach();
-                        export.emit(logger);
-                    }
-                }
-            },
-        );
+            target: target(event, metadata),
+            event_name: happened.event_name(),
+            constants: of_log.as_ref().unwrap_or(&happened.callsite.place),
+            trace,
+            correlation,
+            scratch,
+        };
+        match logs {
+            LogExport::Encoded { chunks, limits } => export.write(chunks, *limits),
+            LogExport::Sdk(logger) => {
+                let _inside = Gate::EXPORT.enter();
+                let _home = home.attach();
+                export.emit(logger);
+            }
+        }
     }
 
     /// How many events of its call site were kept back before this one, or `None` when it is kept back itself.
@@ -224,7 +237,8 @@ impl Bridge {
 }
 
 /// Has `span` take an event that is read.
-fn tell(span: &Open, event: &Event<'_>, metadata: &Metadata<'_>, scratch: &mut Scratch, time: u64) {
+fn tell(span: &Open, happened: &Happened<'_>, scratch: &mut Scratch, time: u64) {
+    let (event, metadata) = (happened.event, happened.metadata);
     let is_error = *metadata.level() == Level::ERROR;
     // `#[instrument(err)]` and its like: nothing but an error, which is why the span failed.
     let error = match scratch.text.message() {
@@ -250,38 +264,18 @@ fn tell(span: &Open, event: &Event<'_>, metadata: &Metadata<'_>, scratch: &mut S
             .fields
             .set("exception.message", Value::Text(exception));
     }
-    with_place(
-        event,
-        metadata,
-        callsite::Attributes::of_event,
-        |callsite| &callsite.event,
-        |constants| {
-            span.happened(&Happening {
-                name: &name,
-                time,
-                is_error,
-                fields: &scratch.fields,
-                constants,
-            });
-        },
-    );
+    let of_log = event
+        .is_log()
+        .then(|| callsite::Attributes::of_event(metadata));
+    span.happened(&Happening {
+        name: &name,
+        time,
+        is_error,
+        fields: &scratch.fields,
+        constants: of_log.as_ref().unwrap_or(&happened.callsite.event),
+    });
     if exception.is_some() && !given {
         scratch.fields.remove("exception.message");
-    }
-}
-
-/// Hands out the attributes of the place of `event`: constant ones, or those of the `log` record that it stands for.
-fn with_place<R>(
-    event: &Event<'_>,
-    metadata: &Metadata<'_>,
-    of_log: impl FnOnce(&Metadata<'_>) -> callsite::Attributes,
-    of_callsite: impl FnOnce(&Callsite) -> &callsite::Attributes,
-    f: impl FnOnce(&callsite::Attributes) -> R,
-) -> R {
-    if event.is_log() {
-        f(&of_log(metadata))
-    } else {
-        f(of_callsite(&Callsite::of(event.metadata())))
     }
 }
 
@@ -292,13 +286,6 @@ fn inherit(scratch: &mut Scratch, around: Option<&Arc<Open>>) {
         scratch.fields.inherit(&open.state().fields);
         span = open.start.parent.as_ref();
     }
-}
-
-fn event_name(event: &Event<'_>) -> Option<&'static str> {
-    if event.is_log() {
-        return None;
-    }
-    Callsite::of(event.metadata()).event_name
 }
 
 fn target<'a>(event: &Event<'_>, metadata: &'a Metadata<'_>) -> ScopeName<'a> {

@@ -6,6 +6,7 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod alone;
 mod context;
 mod fields;
 mod filters;
@@ -100,6 +101,7 @@ impl Out {
                 built_in: None,
             },
             limits: Limits::default(),
+            callsites: Callsites::new(Redactor::default()),
             redactor: Redactor::default(),
             baggage: Vec::new(),
             events: Some(Level::WARN),
@@ -270,6 +272,16 @@ impl Rig {
     }
 
     fn with_format(filters: Filters, format: ConsoleFormat) -> Rig {
+        Rig::with_subscriber(filters, format, |options| {
+            Dispatch::new(Registry::default().with(layer(options)))
+        })
+    }
+
+    fn with_subscriber(
+        filters: Filters,
+        format: ConsoleFormat,
+        subscriber: impl FnOnce(BridgeOptions) -> Dispatch,
+    ) -> Rig {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let written = Arc::clone(&lines);
         let writer = ConsoleWriter::from_fn(move |line| {
@@ -278,7 +290,7 @@ impl Rig {
             Ok(())
         });
         let out = Out::default();
-        let layer = layer(BridgeOptions {
+        let dispatch = subscriber(BridgeOptions {
             console: Some(ConsoleOptions {
                 format,
                 service: "checkout".to_owned(),
@@ -299,7 +311,7 @@ impl Rig {
             format,
             lines,
             out,
-            dispatch: Dispatch::new(Registry::default().with(layer)),
+            dispatch,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Counts the spans that begin and end, also those that are not recorded.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
@@ -77,9 +77,17 @@ impl Sampled {
     }
 }
 
+/// In how many places spans are counted, so that threads seldom meet in one.
+const PLACES: usize = 16;
+
 /// The spans of a pipeline since its start.
 #[derive(Debug, Default)]
-pub(crate) struct SpanCounts {
+pub(crate) struct SpanCounts([Place; PLACES]);
+
+/// In cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Place {
     started: [[AtomicU64; 3]; 3],
     ended: [AtomicU64; 3],
 }
@@ -88,28 +96,43 @@ impl SpanCounts {
     /// A span began, recorded or not.
     #[inline]
     pub(crate) fn started(&self, origin: ParentOrigin, sampled: Sampled) {
-        self.started[origin as usize][sampled as usize].fetch_add(1, Ordering::Relaxed);
+        self.place().started[origin as usize][sampled as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A recorded span ended.
     #[inline]
     pub(crate) fn ended(&self, sampled: Sampled) {
-        self.ended[sampled as usize].fetch_add(1, Ordering::Release);
+        self.place().ended[sampled as usize].fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn started_of(&self, origin: ParentOrigin, sampled: Sampled) -> u64 {
-        self.started[origin as usize][sampled as usize].load(Ordering::Relaxed)
+        let started = |place: &Place| {
+            place.started[origin as usize][sampled as usize].load(Ordering::Relaxed)
+        };
+        self.0.iter().map(started).sum()
     }
 
     /// How many have begun and not ended.
     pub(super) fn live(&self, sampled: Sampled) -> u64 {
         // The ends first: each of them is preceded by its beginning.
-        let ended = self.ended[sampled as usize].load(Ordering::Acquire);
+        let ended = |place: &Place| place.ended[sampled as usize].load(Ordering::Acquire);
+        let ended: u64 = self.0.iter().map(ended).sum();
         let started: u64 = ParentOrigin::ALL
             .into_iter()
             .map(|origin| self.started_of(origin, sampled))
             .sum();
         started.saturating_sub(ended)
+    }
+
+    /// That of this thread.
+    #[inline]
+    fn place(&self) -> &Place {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static MINE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PLACES;
+        }
+        // A thread that has no memory left is as good as the first.
+        &self.0[MINE.try_with(|mine| *mine).unwrap_or_default()]
     }
 }
 
