@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use opentelemetry::global;
-use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::trace::{Span as _, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use tracing_subscriber::Registry;
 use trisignal::{Counter, ErrorKind, Histogram, Protocol};
@@ -195,5 +195,43 @@ fn a_quiet_console_leaves_traces_whole() {
         assert_eq!(shown[0]["message"], "shown, too");
         assert_eq!(shown[0]["trace_id"], parent.trace_id.as_str());
         assert_eq!(shown[0]["order"], 7, "the fields of its spans are shown");
+    });
+}
+
+/// Whatever is wrong with the file, the process is as it was, and the next one is installed.
+#[test]
+fn a_file_that_is_bad_installs_nothing() {
+    let test = "installing::a_file_that_is_bad_installs_nothing";
+    isolated(test, || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("telemetry.yaml");
+        let install = || {
+            trisignal::builder("checkout")
+                .environment(HashMap::<String, String>::new())
+                .config_file(&path)
+                .install()
+        };
+        let pem = "file_format: \"1.1\"\ntracer_provider: {processors: [{simple: {exporter: {otlp_http: {endpoint: \"https://localhost:1/\", tls: {ca_file: /none.pem}}}}}]}\n";
+        let bad: [&[u8]; 6] = [
+            b"",
+            b"a: [",
+            b"file_format: \"1.1\"\ndisabled: 1\n",
+            b"\xff\xfe",
+            &[b'#'; 10 << 20],
+            pem.as_bytes(),
+        ];
+        for content in bad {
+            std::fs::write(&path, content).unwrap();
+            let error = install().map(drop).unwrap_err();
+            assert!(
+                error.to_string().contains(".yaml") || error.to_string().contains(".pem"),
+                "{error}"
+            );
+            assert!(!tracing::dispatcher::has_been_set());
+            assert!(!global::tracer("api").start("a").span_context().is_valid());
+        }
+        std::fs::write(&path, "file_format: \"1.1\"\n").unwrap();
+        drop(install().unwrap());
+        assert!(tracing::dispatcher::has_been_set());
     });
 }

@@ -164,6 +164,49 @@ fn files_that_cannot_be_read() {
     }
 }
 
+/// Line ends of Windows and what its editors put first change nothing, and a tab between values is a blank.
+#[test]
+fn other_ways_to_write_the_same() {
+    let sink = super::sink::SINK;
+    let explained = |text: &str| {
+        let read = read::text(text.as_bytes().to_vec()).unwrap();
+        let config = load(&read, &[("API_KEY", "a")]).unwrap();
+        let lines = config.effective.iter().map(ToString::to_string);
+        lines.collect::<Vec<_>>()
+    };
+    let expected = explained(sink);
+    assert_eq!(explained(&format!("\u{feff}{sink}")), expected);
+    assert_eq!(explained(&sink.replace('\n', "\r\n")), expected);
+    assert_eq!(explained(&sink.replace(": ", ":\t")), expected);
+    // Places are those of the editor.
+    let text = "file_format: \"1.1\"\r\nresource:\r\n  schema_url: 1\r\n";
+    assert!(errors(text)[0].starts_with("telemetry.yaml:3:15: "));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_does_not_hang_and_what_is_not_ours_is_said() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let begin = Instant::now();
+    let problem = (0, "is not a regular file".to_owned());
+    assert_eq!(read::read(&pipe), Err(problem));
+    assert!(begin.elapsed() < Duration::from_secs(5));
+
+    let hidden = folder.path().join("hidden.yaml");
+    std::fs::write(&hidden, "file_format: \"1.1\"").unwrap();
+    std::fs::set_permissions(&hidden, Permissions::from_mode(0o000)).unwrap();
+    // Root may read everything.
+    if std::fs::read(&hidden).is_err() {
+        let problem = (0, "can't be read: permission denied".to_owned());
+        assert_eq!(read::read(&hidden), Err(problem));
+    }
+}
+
 #[test]
 fn what_comes_from_variables_is_never_repeated() {
     const CANARY: &str = "hush-\u{1b}[31m";

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may panic")]
 
 mod documentation;
+mod each_key;
 mod errors;
+mod generated;
 mod hostile;
 mod mutations;
 mod sink;
