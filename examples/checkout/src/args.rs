@@ -17,6 +17,8 @@ usage: checkout [--once]
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
+    /// Say how the program is used.
+    Help,
     /// Start everything, send orders, show the story.
     Demo {
         /// End after the first round.
@@ -66,6 +68,12 @@ struct Options {
 /// Reads the arguments after the program's name.
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut arguments = arguments.peekable();
+    if arguments
+        .next_if(|argument| argument == "--help" || argument == "-h")
+        .is_some()
+    {
+        return Ok(Command::Help);
+    }
     if arguments.next_if(|argument| argument == "serve").is_none() {
         return demo(arguments);
     }
@@ -144,6 +152,7 @@ mod tests {
     #[test]
     fn commands_are_read_and_mistakes_are_named() {
         assert_eq!(parsed(""), Ok(Command::Demo { once: false }));
+        assert_eq!(parsed("--help"), Ok(Command::Help));
         assert_eq!(parsed("--once"), Ok(Command::Demo { once: true }));
         let serve = Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -31,6 +31,10 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match args::parse(std::env::args().skip(1)) {
+        Ok(Command::Help) => {
+            println!("{}", args::USAGE);
+            Ok(true)
+        }
         Ok(Command::Demo { once }) => demo::run(once).await,
         Ok(Command::Gateway { serve, orders }) => gateway::run(serve, orders).await,
         Ok(Command::Orders { serve, queue }) => orders::run(serve, queue).await,

@@ -23,6 +23,8 @@ const METRICS: [&str; 11] = [
     "orders.items",
     "orders.fulfilled",
 ];
+/// Shown, but not waited for: only Linux tells it.
+const CPU_LOAD: &str = "cpu_load";
 const SERVICES: [&str; 3] = ["gateway", "orders", "fulfilment"];
 
 /// Waits until the stories of all orders are whole, and the metrics are there. Says what is missing otherwise.
@@ -143,17 +145,18 @@ pub(crate) fn show(receiver: &Receiver, sent: &[Sent]) {
         }
     }
     println!("\n── Metrics of all orders\n");
-    for name in METRICS {
+    for name in METRICS.into_iter().chain([CPU_LOAD]) {
         for service in SERVICES {
             let Some(metric) = receiver.metrics().name(name).service(service).last() else {
                 continue;
             };
             for point in &metric.points {
-                println!(
+                let line = format!(
                     "{service:<10} {name}  {}  {}",
                     value(point, &metric.unit),
                     attributes(point)
                 );
+                println!("{}", line.trim_end());
             }
         }
     }
