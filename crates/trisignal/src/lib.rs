@@ -53,7 +53,7 @@
 //! Features add API, they never change behaviour. `axum`: [`http::ServerLayer`] that knows axum's routes. `reqwest`:
 //! a client that feels like `reqwest`'s own. `nats`, `lapin`: [`messaging`] with the headers of these clients.
 
-#[cfg(all(doctest, feature = "axum", feature = "reqwest", feature = "nats"))]
+#[cfg(all(doctest, feature = "axum", feature = "reqwest"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
