@@ -52,8 +52,8 @@ impl Builder {
         self
     }
 
-    /// Where the page for Prometheus is served, with [`Exporter::Prometheus`] among the exporters of metrics: a host name
-    /// or an address, and a port, where 0 is any that is free; [`Telemetry::metrics_address`] tells it. Default
+    /// Where the page for Prometheus is served, with [`Exporter::Prometheus`](crate::Exporter::Prometheus) among the exporters of metrics: a host name
+    /// or an address, and a port, where 0 is any that is free; [`Telemetry::metrics_address`](crate::Telemetry::metrics_address) tells it. Default
     /// `localhost`, 9464.
     ///
     /// The page shows the resource, and names and attributes of metrics, to everybody who can reach the address.
@@ -71,7 +71,7 @@ impl Builder {
         self
     }
 
-    /// Collects metrics for [`Telemetry::metrics_service`], besides what the exporters of metrics are.
+    /// Collects metrics for [`Telemetry::metrics_service`](crate::Telemetry::metrics_service), besides what the exporters of metrics are.
     pub fn metrics_service(mut self) -> Self {
         self.settings.metrics_service = true;
         self
