@@ -116,46 +116,107 @@ impl<C> Table<C> {
 
 /// A number for an owner and attributes in this order; `None` for values that are lists, which are rare and slow to
 /// compare. Keys go by their address: they are nearly always constants, and where equal ones are not, there are two cells.
+///
+/// Every attribute is multiplied by itself, so that a processor does all of them at once.
 #[inline]
 fn hash(owner: u64, attributes: &[KeyValue]) -> Option<u64> {
-    let mut hash = mix(owner, attributes.len() as u64);
+    let mut hash = attributes.len() as u64;
+    let mut salt = owner ^ SALT;
     for attribute in attributes {
-        let key = attribute.key.as_str();
-        hash = mix(hash, key.as_ptr().addr() as u64 ^ (key.len() as u64) << 48);
-        hash = match &attribute.value {
-            Value::Bool(value) => mix(hash, u64::from(*value)),
-            Value::I64(value) => mix(hash, value.cast_unsigned()),
-            Value::F64(value) => mix(hash, value.to_bits()),
-            Value::String(value) => text(hash, value.as_str().as_bytes()),
+        // Not the same in another place.
+        salt = salt.wrapping_add(STEP);
+        let value = match &attribute.value {
+            Value::Bool(value) => u64::from(*value),
+            Value::I64(value) => value.cast_unsigned(),
+            Value::F64(value) => value.to_bits(),
+            Value::String(value) => text(value.as_str().as_bytes()),
             _ => return None,
         };
+        let key = attribute.key.as_str().as_ptr().addr() as u64;
+        hash = hash.wrapping_add(fold(key ^ salt, value ^ salt.rotate_left(32)));
     }
-    Some(hash)
+    Some(fold(hash ^ owner, STEP))
 }
 
-fn text(hash: u64, bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut hash = mix(hash, bytes.len() as u64);
-    for word in words {
-        hash = mix(hash, u64::from_le_bytes(*word));
+const SALT: u64 = 0x243f_6a88_85a3_08d3;
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn text(bytes: &[u8]) -> u64 {
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let half = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    let length = bytes.len() as u64;
+    // What is read twice does no harm.
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (words, _) = bytes.as_chunks::<8>();
+        let between = words
+            .iter()
+            .skip(1)
+            .fold(length, |hash, bytes| fold(hash ^ SALT, word(bytes) ^ STEP));
+        return fold(word(first) ^ SALT, word(last) ^ STEP).wrapping_add(between);
     }
-    let tail = rest
-        .iter()
-        .fold(0, |tail: u64, byte| tail << 8 | u64::from(*byte));
-    mix(hash, tail)
+    let (first, last) = match (bytes.first_chunk(), bytes.last_chunk(), bytes) {
+        (Some(first), Some(last), _) => (half(first), half(last)),
+        (_, _, [first, middle, last]) => (
+            u64::from(*first),
+            u64::from(*middle) << 8 | u64::from(*last),
+        ),
+        (_, _, [first, last]) => (u64::from(*first), u64::from(*last)),
+        (_, _, rest) => (rest.first().map_or(0, |byte| u64::from(*byte)), 0),
+    };
+    fold(first ^ SALT ^ length << 32, last ^ STEP)
 }
 
-/// One step of a multiplicative hash, enough to spread the entries of a table that compares them anyway.
-fn mix(hash: u64, word: u64) -> u64 {
-    (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+/// Both halves of a product, one upon the other. Enough to spread the entries of a table that compares them anyway.
+fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+    let lower = product as u64;
+    lower ^ (product >> 64) as u64
 }
 
 /// Whether attributes are the same, in the same order.
 #[inline]
 fn same(one: &[KeyValue], other: &[KeyValue]) -> bool {
+    // What is at the same place need not be looked at: nearly always the text is a constant.
+    let text = |one: &str, other: &str| std::ptr::eq(one, other) || one == other;
     let same = |(one, other): (&KeyValue, &KeyValue)| {
-        (std::ptr::eq(one.key.as_str(), other.key.as_str()) || one.key == other.key)
-            && one.value == other.value
+        let values = match (&one.value, &other.value) {
+            (Value::String(one), Value::String(other)) => text(one.as_str(), other.as_str()),
+            (one, other) => one == other,
+        };
+        values && text(one.key.as_str(), other.key.as_str())
     };
     one.len() == other.len() && one.iter().zip(other).all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Texts of any length, places and owners: hardly any two have the same number, or the same place in a table.
+    #[test]
+    fn hashes_are_spread() {
+        let letters = "abcdefghijklmnopqrstuvwxyz";
+        let mut hashes = HashSet::new();
+        let mut places = HashSet::new();
+        let mut count = 0_usize;
+        for owner in 0..4 {
+            for length in 0..letters.len() {
+                for number in 0..4_i64 {
+                    let text = KeyValue::new("text", letters[..length].to_owned());
+                    let number = KeyValue::new("number", number);
+                    for attributes in [[text.clone(), number.clone()], [number, text]] {
+                        let hash = hash(owner, &attributes).unwrap_or_default();
+                        hashes.insert(hash);
+                        places.insert((owner, (hash >> 32) as usize % SLOTS));
+                        count += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(hashes.len(), count);
+        assert!(places.len() > 4 * SLOTS / 3, "{}", places.len());
+    }
 }
