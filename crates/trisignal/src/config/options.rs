@@ -109,7 +109,7 @@ pub struct Batch {
     pub queue_items: Option<usize>,
     /// Bytes of these items. Default 16 MiB.
     pub queue_bytes: Option<ByteSize>,
-    /// Items in one batch, not more than the queue holds. Default 512.
+    /// Items in one batch, not more than the queue holds. Default 2,048.
     pub batch_items: Option<usize>,
 }
 

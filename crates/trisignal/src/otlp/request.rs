@@ -90,25 +90,43 @@ pub(crate) struct ScopeItems<'a> {
 
 impl ScopeItems<'_> {
     fn length(&self) -> usize {
-        self.head.0.len() + self.parts.iter().map(|part| part.len()).sum::<usize>()
+        self.parts.iter().map(|part| part.len()).sum()
     }
 }
 
 /// The request with all `scopes` under one resource, in one piece of memory of the right size.
 pub(crate) fn request(resource: &ResourceHead, scopes: &[ScopeItems<'_>]) -> Vec<u8> {
-    let scope_lengths = scopes.iter().map(|scope| wire::field_len(scope.length()));
-    let length = resource.0.len() + scope_lengths.sum::<usize>();
-    let mut out = Vec::with_capacity(wire::field_len(length));
-    wire::header(&mut out, RESOURCES, length);
-    out.extend_from_slice(&resource.0);
-    for scope in scopes {
-        wire::header(&mut out, SCOPES, scope.length());
-        out.extend_from_slice(&scope.head.0);
+    let lengths = scopes
+        .iter()
+        .map(|scope| (scope.head.clone(), scope.length()));
+    let heads = heads(resource, &lengths.collect::<Vec<_>>());
+    let items: usize = scopes.iter().map(ScopeItems::length).sum();
+    let mut out = Vec::with_capacity(items + heads.iter().map(Vec::len).sum::<usize>());
+    for (head, scope) in heads.iter().zip(scopes) {
+        out.extend_from_slice(head);
         for part in &scope.parts {
             out.extend_from_slice(part);
         }
     }
     out
+}
+
+/// What is in a request before the items of each scope, which have so many bytes: the resource is before the first.
+pub(crate) fn heads(resource: &ResourceHead, scopes: &[(ScopeHead, usize)]) -> Vec<Vec<u8>> {
+    let fields = scopes
+        .iter()
+        .map(|(head, items)| wire::field_len(head.0.len() + items));
+    let length = resource.0.len() + fields.sum::<usize>();
+    let mut before = Vec::new();
+    wire::header(&mut before, RESOURCES, length);
+    before.extend_from_slice(&resource.0);
+    let heads = scopes.iter().map(|(head, items)| {
+        let mut out = std::mem::take(&mut before);
+        wire::header(&mut out, SCOPES, head.0.len() + items);
+        out.extend_from_slice(&head.0);
+        out
+    });
+    heads.collect()
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-
+use super::pieces::Pieces;
 use super::signal::Signal;
 
 /// The largest request that the pipeline makes, before compression: 1 MiB.
@@ -20,17 +19,17 @@ pub(crate) const BATCH_BYTES: usize = MAX_REQUEST_BYTES * 3 / 4;
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) signal: Signal,
-    pub(crate) body: Bytes,
+    pub(crate) body: Pieces,
     pub(crate) items: u64,
     /// When the batch was encoded, for the age limit.
     pub(crate) created: Instant,
 }
 
 impl Batch {
-    pub(crate) fn new(signal: Signal, body: Bytes, items: u64) -> Self {
+    pub(crate) fn new(signal: Signal, body: impl Into<Pieces>, items: u64) -> Self {
         Self {
             signal,
-            body,
+            body: body.into(),
             items,
             created: Instant::now(),
         }
@@ -42,13 +41,10 @@ impl Batch {
         if rest.is_empty() {
             return Some(first.clone());
         }
-        let mut body = BytesMut::with_capacity(batches.iter().map(|batch| batch.body.len()).sum());
-        for batch in batches {
-            body.extend_from_slice(&batch.body);
-        }
+        let pieces = batches.iter().flat_map(|batch| batch.body.iter());
         Some(Self {
             signal: first.signal,
-            body: body.freeze(),
+            body: pieces.cloned().collect(),
             items: batches.iter().map(|batch| batch.items).sum(),
             created: batches
                 .iter()

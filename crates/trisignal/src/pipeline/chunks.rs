@@ -27,9 +27,10 @@ use crate::otlp::wire;
 
 /// The largest item: what is over it would not fit in a request with its resource and scope.
 const MAX_ITEM_BYTES: usize = MAX_REQUEST_BYTES - 64 * 1024;
-/// How many emptied buffers are kept for the next ones, and how large they may be.
-const SPARE_BUFFERS: usize = 8;
-const SPARE_BYTES: usize = 128 * 1024;
+/// How many emptied buffers are kept for the next ones: as many as some requests have. And how large they are: a full chunk
+/// with its last item. Much larger ones would hold memory that nobody counts.
+const SPARE_BUFFERS: usize = 32;
+const SPARE_BYTES: usize = 36 * 1024;
 
 /// Signals whose items come in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,7 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// Its parts with their scopes.
+    #[cfg(test)]
     pub(crate) fn parts(&self) -> impl Iterator<Item = (&Scope, &[u8])> {
         let mut start = 0;
         self.runs.iter().map(move |run| {
@@ -359,9 +361,8 @@ impl Chunks {
         }
     }
 
-    /// Gives the memory of a chunk back that is in its request.
-    pub(crate) fn recycle(&self, chunk: Chunk) {
-        let mut bytes = chunk.bytes;
+    /// Gives the memory of a chunk back whose request is sent, or has a copy.
+    fn recycle(&self, mut bytes: Vec<u8>) {
         bytes.clear();
         let mut spare = lock(&self.spare);
         if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BYTES && spare.len() < SPARE_BUFFERS {
@@ -371,7 +372,9 @@ impl Chunks {
 
     fn empty(&self) -> Chunk {
         Chunk {
-            bytes: lock(&self.spare).pop().unwrap_or_default(),
+            bytes: lock(&self.spare)
+                .pop()
+                .unwrap_or_else(|| Vec::with_capacity(SPARE_BYTES)),
             ..Chunk::default()
         }
     }

@@ -10,6 +10,7 @@ mod drain;
 pub(crate) mod encode;
 pub(crate) mod ledger;
 mod outbox;
+pub(crate) mod pieces;
 pub(crate) mod processors;
 mod queue;
 mod redaction;

@@ -230,12 +230,10 @@ impl Inner {
 mod tests {
     #![allow(clippy::unwrap_used)] // a missing lease fails the test
 
-    use bytes::Bytes;
-
     use super::*;
 
     fn batch(signal: Signal, size: usize) -> Batch {
-        Batch::new(signal, Bytes::from(vec![0; size]), size as u64)
+        Batch::new(signal, vec![0; size], size as u64)
     }
 
     fn to(signal: Signal) -> Destination {

@@ -3,7 +3,6 @@
 //! This is the slow path, for requests over the size limit and for those that a backend refuses. An item is a
 //! span, a log record, or a metric with all its points.
 
-use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -31,7 +30,7 @@ enum Request {
 
 /// The items of `batch`, each in a request of its own.
 pub(crate) fn pieces(batch: &Batch) -> Result<Vec<Piece>, DecodeError> {
-    let body = batch.body.clone();
+    let body = batch.body.reader();
     Ok(match batch.signal {
         Signal::Traces => ExportTraceServiceRequest::decode(body)?
             .explode()
@@ -76,7 +75,7 @@ pub(crate) fn join(pieces: &[Piece], like: &Batch) -> Batch {
     };
     Batch {
         signal: like.signal,
-        body: Bytes::from(body),
+        body: body.into(),
         items: pieces.iter().map(|piece| piece.items).sum(),
         created: like.created,
     }
@@ -229,12 +228,11 @@ mod tests {
                 ..ResourceSpans::default()
             }],
         };
-        let body = Bytes::from(request.encode_to_vec());
-        Batch::new(Signal::Traces, body, names.len() as u64)
+        Batch::new(Signal::Traces, request.encode_to_vec(), names.len() as u64)
     }
 
     fn names(batch: &Batch) -> Vec<String> {
-        let request = ExportTraceServiceRequest::decode(batch.body.clone()).unwrap();
+        let request = ExportTraceServiceRequest::decode(batch.body.reader()).unwrap();
         let scopes = request
             .resource_spans
             .into_iter()
@@ -256,7 +254,7 @@ mod tests {
         let joined = join(&pieces, &batch);
         assert_eq!(names(&joined), ["a", "b", "c", "d"]);
         assert_eq!(joined.items, 4);
-        let request = ExportTraceServiceRequest::decode(joined.body).unwrap();
+        let request = ExportTraceServiceRequest::decode(joined.body.reader()).unwrap();
         assert_eq!(
             request.resource_spans.len(),
             1,
@@ -304,7 +302,7 @@ mod tests {
         let request = ExportMetricsServiceRequest {
             resource_metrics: vec![resource],
         };
-        let batch = Batch::new(Signal::Metrics, Bytes::from(request.encode_to_vec()), 3);
+        let batch = Batch::new(Signal::Metrics, request.encode_to_vec(), 3);
         let pieces = pieces(&batch).unwrap();
         assert_eq!(
             pieces.iter().map(|piece| piece.items).collect::<Vec<_>>(),

@@ -58,8 +58,8 @@ impl Stdout {
     fn write(&self, batch: &Batch) -> Result<(), &'static str> {
         let lines = match self.form {
             Form::Json => {
-                let mut line =
-                    otlp_json::encode(batch.signal, &batch.body).map_err(|_| UNREADABLE)?;
+                let mut line = otlp_json::encode(batch.signal, &batch.body.to_bytes())
+                    .map_err(|_| UNREADABLE)?;
                 line.push('\n');
                 vec![line]
             }
@@ -79,7 +79,7 @@ impl Stdout {
 const UNREADABLE: &str = "the batch can't be read";
 
 fn lines_for_people(batch: &Batch) -> Result<Vec<String>, &'static str> {
-    let body = batch.body.clone();
+    let body = batch.body.reader();
     match batch.signal {
         Signal::Traces => ExportTraceServiceRequest::decode(body)
             .map(|request| span_lines(&request))

@@ -8,7 +8,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::logs::SdkLogRecord;
 use opentelemetry_sdk::trace::SpanData;
@@ -18,6 +17,7 @@ use super::batch::{Batch, MAX_REQUEST_BYTES};
 use super::chunks::{Chunked, Chunks, frame};
 use super::encode::{LogEncoder, SpanEncoder};
 use super::ledger::DropReason;
+use super::pieces::Pieces;
 use super::queue::Queue;
 use super::signal::{Destination, Signal};
 use super::{Shared, split};
@@ -250,15 +250,13 @@ impl Worker {
         while let Some(batch) = chunks.take_batch(signal, force) {
             let items = batch.iter().map(|chunk| chunk.items as u64).sum();
             self.process(signal.signal(), items, || {
-                let body = frame::request(&self.resource, &batch);
-                batch.into_iter().for_each(|chunk| chunks.recycle(chunk));
-                body
+                frame::in_pieces(&self.resource, batch, chunks)
             });
         }
     }
 
     /// Encodes one batch. It is the only thing that a panic in here can cost.
-    fn process(&self, signal: Signal, items: u64, encode: impl FnOnce() -> Bytes) {
+    fn process<B: Into<Pieces>>(&self, signal: Signal, items: u64, encode: impl FnOnce() -> B) {
         match catch_unwind(AssertUnwindSafe(encode)) {
             Ok(body) => self.shared.enqueue(Batch::new(signal, body, items)),
             Err(_) => {
@@ -408,7 +406,9 @@ mod tests {
             callback_panics_seen: 0,
         };
         shared.ledger.produced(Signal::Traces, 3);
-        worker.process(Signal::Traces, 3, || panic!("a bug of the encoder"));
+        worker.process(Signal::Traces, 3, || -> Pieces {
+            panic!("a bug of the encoder")
+        });
         let account = telemetry.health().traces;
         assert!(account.balances(), "{account}");
         assert_eq!(account.dropped.get(DropReason::Panic), 3);

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use bytes::Bytes;
 use flate2::write::GzEncoder;
 
 use crate::config::Compression;
+use crate::pipeline::pieces::Pieces;
 
 /// Both libraries' fastest level that still looks for matches. For gzip it takes an eighth of the default's time.
 const ZSTD_LEVEL: i32 = 1;
@@ -36,21 +36,34 @@ impl Encoding {
     }
 
     /// The encoded body, or nothing where it stays as it is.
-    fn encode(self, body: &[u8]) -> Option<Bytes> {
+    fn encode(self, body: &Pieces) -> Option<Pieces> {
         // A write to a vector can't fail; should it all the same, the body goes as it is.
         match self {
             Self::Identity => None,
             Self::Gzip => gzip(body).ok(),
-            Self::Zstd => zstd::bulk::compress(body, ZSTD_LEVEL).ok(),
+            Self::Zstd => zstd(body).ok(),
         }
-        .map(Bytes::from)
+        .map(Pieces::from)
     }
 }
 
-fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
+fn gzip(body: &Pieces) -> std::io::Result<Vec<u8>> {
     let room = Vec::with_capacity(body.len() / 4);
     let mut encoder = GzEncoder::new(room, flate2::Compression::fast());
-    encoder.write_all(body)?;
+    for piece in body.iter() {
+        encoder.write_all(piece)?;
+    }
+    encoder.finish()
+}
+
+fn zstd(body: &Pieces) -> std::io::Result<Vec<u8>> {
+    let room = Vec::with_capacity(body.len() / 4);
+    let mut encoder = zstd::stream::Encoder::new(room, ZSTD_LEVEL)?;
+    // Said beforehand, it needs no more memory than the body is large.
+    encoder.set_pledged_src_size(Some(body.len() as u64))?;
+    for piece in body.iter() {
+        encoder.write_all(piece)?;
+    }
     encoder.finish()
 }
 
@@ -80,7 +93,7 @@ impl Negotiation {
     }
 
     /// The body to send, with its encoding.
-    pub(super) fn encode(&self, body: &Bytes) -> (Bytes, Encoding) {
+    pub(super) fn encode(&self, body: &Pieces) -> (Pieces, Encoding) {
         let encoding = self.current();
         match encoding.encode(body) {
             Some(encoded) => (encoded, encoding),
@@ -150,7 +163,7 @@ mod tests {
     use super::*;
 
     fn encoding(negotiation: &Negotiation) -> Encoding {
-        negotiation.encode(&Bytes::from_static(b"abc")).1
+        negotiation.encode(&Pieces::from(b"abc".to_vec())).1
     }
 
     #[test]

@@ -1,21 +1,22 @@
 //! OTLP over gRPC: a unary call of tonic whose messages are bytes that are encoded, and compressed, already.
 //!
-//! tonic compresses at its library's default level, which costs eight times of what the fastest one does. So messages are
-//! compressed before it sees them, and [`Announce`] says so on the way out.
+//! tonic compresses at its library's default level, which costs eight times of what the fastest one does, and copies each message
+//! into one piece of memory. So messages are compressed before, and it makes calls without one: [`Announce`] adds it on the way out.
 
+use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::header::USER_AGENT as USER_AGENT_HEADER;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use prost::Message;
+use prost::Message as _;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
@@ -27,6 +28,7 @@ use super::compress::{Encoding, Negotiation};
 use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT, partial_success};
 use crate::config::OtlpConfig;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::pieces::Pieces;
 use crate::pipeline::retry;
 use crate::pipeline::signal::Signal;
 
@@ -38,8 +40,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How the message of a call is encoded. tonic keeps this name for itself, and so takes it out of a request.
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
-/// The first byte of a message that is compressed.
-const COMPRESSED: u8 = 1;
 
 /// A connection to a gRPC backend; clones share it.
 pub(super) type GrpcClient = Client<Connector, tonic::body::Body>;
@@ -118,12 +118,14 @@ impl GrpcTransport {
 
     async fn call(
         &self,
-        message: Bytes,
+        message: Pieces,
         encoding: Encoding,
     ) -> Result<tonic::Response<Bytes>, Status> {
-        let mut request = Request::new(message);
+        let mut request = Request::new(());
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
-        request.extensions_mut().insert(encoding);
+        request
+            .extensions_mut()
+            .insert(Message { message, encoding });
         let mut client = self.client.clone();
         client
             .ready()
@@ -133,7 +135,14 @@ impl GrpcTransport {
     }
 }
 
-/// Says on a call how its message was compressed before tonic framed it.
+/// The message of a call, as it was encoded.
+#[derive(Clone)]
+struct Message {
+    message: Pieces,
+    encoding: Encoding,
+}
+
+/// Gives a call its message, and says how that is compressed.
 #[derive(Clone)]
 struct Announce(GrpcClient);
 
@@ -147,57 +156,52 @@ impl Service<http::Request<tonic::body::Body>> for Announce {
     }
 
     fn call(&mut self, mut request: http::Request<tonic::body::Body>) -> Self::Future {
-        let encoding = request.extensions_mut().remove::<Encoding>();
-        if let Some(name) = encoding.and_then(Encoding::name) {
-            request
-                .headers_mut()
-                .insert(GRPC_ENCODING, HeaderValue::from_static(name));
-            request = request.map(|body| tonic::body::Body::new(Flagged { body, begun: false }));
+        if let Some(Message { message, encoding }) = request.extensions_mut().remove() {
+            if let Some(name) = encoding.name() {
+                request
+                    .headers_mut()
+                    .insert(GRPC_ENCODING, HeaderValue::from_static(name));
+            }
+            // tonic's own has nothing in it yet: it would have encoded when asked.
+            request = request.map(|_| tonic::body::Body::new(Framed::new(&message, encoding)));
         }
         self.0.call(request)
     }
 }
 
-/// A body of one message, whose frame says that it is compressed.
-struct Flagged {
-    body: tonic::body::Body,
-    begun: bool,
+/// A body of one message: its frame, and its pieces as they are.
+struct Framed(VecDeque<Bytes>);
+
+impl Framed {
+    fn new(message: &Pieces, encoding: Encoding) -> Self {
+        let flag = u8::from(encoding != Encoding::Identity);
+        // No request is near this length.
+        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        let mut frame = vec![flag];
+        frame.extend_from_slice(&length.to_be_bytes());
+        let frame = std::iter::once(Bytes::from(frame));
+        Self(frame.chain(message.iter().cloned()).collect())
+    }
 }
 
-impl http_body::Body for Flagged {
+impl http_body::Body for Framed {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Status>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let begins = !std::mem::replace(&mut self.begun, true);
-        Poll::Ready(frame.map(|frame| {
-            Ok(if begins {
-                frame?.map_data(flagged)
-            } else {
-                frame?
-            })
-        }))
+        Poll::Ready(
+            self.0
+                .pop_front()
+                .map(|piece| Ok(http_body::Frame::data(piece))),
+        )
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.0.is_empty()
     }
-}
-
-/// The first piece of a message, with the flag in its frame set.
-fn flagged(data: Bytes) -> Bytes {
-    // Nobody else has these bytes: tonic has just made them.
-    let mut data = data
-        .try_into_mut()
-        .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    if let Some(flag) = data.first_mut() {
-        *flag = COMPRESSED;
-    }
-    data.freeze()
 }
 
 fn failed(status: &Status) -> Answer {
@@ -236,24 +240,24 @@ fn code_name(code: Code) -> &'static str {
 
 /// The delay of a `google.rpc.RetryInfo` among the details of a status (`google.rpc.Status`).
 fn retry_delay(details: &[u8]) -> Option<Duration> {
-    #[derive(Clone, PartialEq, Message)]
+    #[derive(Clone, PartialEq, prost::Message)]
     struct RpcStatus {
         #[prost(message, repeated, tag = "3")]
         details: Vec<Any>,
     }
-    #[derive(Clone, PartialEq, Message)]
+    #[derive(Clone, PartialEq, prost::Message)]
     struct Any {
         #[prost(string, tag = "1")]
         type_url: String,
         #[prost(bytes = "vec", tag = "2")]
         value: Vec<u8>,
     }
-    #[derive(Clone, PartialEq, Message)]
+    #[derive(Clone, PartialEq, prost::Message)]
     struct RetryInfo {
         #[prost(message, optional, tag = "1")]
         retry_delay: Option<ProtoDuration>,
     }
-    #[derive(Clone, PartialEq, Message)]
+    #[derive(Clone, PartialEq, prost::Message)]
     struct ProtoDuration {
         #[prost(int64, tag = "1")]
         seconds: i64,
@@ -273,12 +277,12 @@ fn retry_delay(details: &[u8]) -> Option<Duration> {
     Some(Duration::from_secs(seconds) + Duration::from_nanos(u64::from(nanos)))
 }
 
-/// The codec that passes messages through as they are.
+/// The codec that passes answers through as they are. Requests have their message elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bytewise;
 
 impl Codec for Bytewise {
-    type Encode = Bytes;
+    type Encode = ();
     type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
@@ -293,12 +297,10 @@ impl Codec for Bytewise {
 }
 
 impl Encoder for Bytewise {
-    type Item = Bytes;
+    type Item = ();
     type Error = Status;
 
-    fn encode(&mut self, item: Bytes, target: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        target.reserve(item.len());
-        target.put_slice(&item);
+    fn encode(&mut self, (): (), _: &mut EncodeBuf<'_>) -> Result<(), Status> {
         Ok(())
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT as USER_AGENT_HEADER,
 };
@@ -18,11 +17,12 @@ use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT, part
 use crate::config::{OtlpConfig, Protocol};
 use crate::otlp_json;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::pieces::{Pieces, Reader};
 use crate::pipeline::retry::{self, Verdict};
 use crate::pipeline::signal::Signal;
 
 /// Connections to an HTTP backend; clones share them.
-pub(super) type HttpClient = Client<Connector, Full<Bytes>>;
+pub(super) type HttpClient = Client<Connector, Full<Reader>>;
 
 /// The connections, opened when requests need them.
 pub(super) fn client(connector: Connector) -> HttpClient {
@@ -84,7 +84,7 @@ impl HttpTransport {
         };
         loop {
             let (body, encoding) = self.compression.encode(&plain);
-            let response = match self.client.request(self.request(body, encoding)).await {
+            let response = match self.client.request(self.request(&body, encoding)).await {
                 Ok(response) => response,
                 Err(error) => return Answer::broken(&error),
             };
@@ -102,16 +102,17 @@ impl HttpTransport {
         }
     }
 
-    fn body(&self, batch: &Batch) -> Result<Bytes, otlp_json::Malformed> {
+    fn body(&self, batch: &Batch) -> Result<Pieces, otlp_json::Malformed> {
         if self.json {
-            otlp_json::encode(batch.signal, &batch.body).map(Bytes::from)
+            otlp_json::encode(batch.signal, &batch.body.to_bytes())
+                .map(|text| text.into_bytes().into())
         } else {
             Ok(batch.body.clone())
         }
     }
 
-    fn request(&self, body: Bytes, encoding: Encoding) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
+    fn request(&self, body: &Pieces, encoding: Encoding) -> Request<Full<Reader>> {
+        let mut request = Request::new(Full::new(body.reader()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         *request.headers_mut() = self.headers.clone();

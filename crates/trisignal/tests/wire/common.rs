@@ -54,6 +54,7 @@ pub(crate) fn telemetry(receiver: &Receiver) -> Telemetry {
 /// The rhythm of the pipeline, scaled down: tests of outages need not take as long as outages do.
 pub(crate) fn brisk() -> Limits {
     Limits {
+        batch_items: Some(512),
         schedule_delay: Some(Duration::from_millis(20)),
         retry_initial: Some(Duration::from_millis(10)),
         retry_max: Some(Duration::from_millis(100)),

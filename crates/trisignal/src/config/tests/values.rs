@@ -577,7 +577,7 @@ fn defaults() {
     for batch in [config.span_batch, config.log_batch] {
         assert_eq!(
             (batch.max_queue_items, batch.max_batch_items),
-            (65_536, 512)
+            (65_536, 2_048)
         );
         assert_eq!(batch.max_queue_bytes.bytes(), 16 << 20);
     }

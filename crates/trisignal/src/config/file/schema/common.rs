@@ -196,7 +196,7 @@ pub(super) const fn batch_keys(exporter: &'static Type, delay: &'static str) -> 
         Key::new(
             "max_export_batch_size",
             SIZE,
-            "Most items encoded together; not more than the queue holds. Default 512.",
+            "Most items encoded together; not more than the queue holds. Default 2,048.",
         ),
         Key::new("exporter", Shape::Mapping(exporter), "Where they go.").required(),
     ]

@@ -238,7 +238,7 @@ fn simple_processors_do_not_wait() {
     let both = format!("{simple}    - batch: {{schedule_delay: 7, exporter: {{console: }}}}\n");
     let config = load(&both, &[]).unwrap();
     assert_eq!(config.span_batch.delay, Duration::from_millis(7));
-    assert_eq!(config.span_batch.max_batch_items, 512);
+    assert_eq!(config.span_batch.max_batch_items, 2_048);
     assert!(
         warnings(&config)[0].contains("shares the batches"),
         "{:?}",
