@@ -12,6 +12,7 @@ mod equivalents;
 mod hostile;
 mod lists;
 mod precedence;
+mod sampling;
 mod values;
 
 use std::collections::BTreeMap;
