@@ -297,8 +297,10 @@ impl Builder {
         let page = prometheus
             .listens
             .then(|| Bound::new(&prometheus.host, prometheus.port))
-            .transpose()?;
-        let pipeline = Pipeline::start(&config, &console_writer)?;
+            .transpose()
+            .map_err(|error| config.name_address(error))?;
+        let pipeline = Pipeline::start(&config, &console_writer);
+        let pipeline = pipeline.map_err(|error| config.name_setting(error))?;
         let providers = Providers::build(&config, pipeline.shared(), self.hooks, page)?;
         if let (true, Some(sampling)) = (config.traces.is_exported(), &providers.sampling) {
             sampling.follow(&config, &pipeline);

@@ -1,6 +1,7 @@
 //! The error of setting up.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::config::FileProblem;
 
@@ -27,6 +28,8 @@ pub struct Error {
     text: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     file_problems: Vec<FileProblem>,
+    /// A file that can't be used.
+    file: Option<PathBuf>,
 }
 
 impl Error {
@@ -36,7 +39,24 @@ impl Error {
             text: text.into(),
             source: None,
             file_problems: Vec::new(),
+            file: None,
         }
+    }
+
+    /// Says which file it is about.
+    pub(crate) fn with_file(mut self, file: &Path) -> Self {
+        self.file = Some(file.to_path_buf());
+        self
+    }
+
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Says whose wish can't be fulfilled.
+    pub(crate) fn in_setting(mut self, setting: &str) -> Self {
+        self.text = format!("{setting}: {}", self.text);
+        self
     }
 
     pub(crate) fn with_source(

@@ -107,7 +107,7 @@ impl fmt::Display for UnknownFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Jaeger | Self::OtTrace => "deprecated in favour of tracecontext",
-            Self::NotKnown => "not supported",
+            Self::NotKnown => "none of tracecontext, baggage, b3, b3multi, xray, none",
         })
     }
 }

@@ -1,8 +1,7 @@
 //! Which destinations each signal has, by name.
 
 use super::Exporter;
-use super::parse::{Problem, Problems, list};
-use super::redact::value_for_people;
+use super::parse::{Problems, list, name_for_people};
 
 pub(super) fn of_traces(text: &str, problems: &mut Problems) -> Option<Vec<Exporter>> {
     exporters(text, problems, false)
@@ -23,7 +22,7 @@ fn exporters(text: &str, problems: &mut Problems, pages: bool) -> Option<Vec<Exp
     let mut none = false;
     let mut unknown = Vec::new();
     for name in list(text) {
-        let exporter = match name.as_str() {
+        let exporter = match name.to_ascii_lowercase().as_str() {
             "otlp" => Exporter::Otlp,
             "console" => Exporter::Console,
             "otlp/stdout" => Exporter::OtlpStdout,
@@ -45,11 +44,11 @@ fn exporters(text: &str, problems: &mut Problems, pages: bool) -> Option<Vec<Exp
     for name in unknown {
         let problem = format!(
             "asks for the exporter \"{}\", which is {}",
-            value_for_people(&name),
-            why_not(&name)
+            name_for_people(name),
+            why_not(name, pages)
         );
         let instead = (!nothing_left).then(|| "it is left out".to_owned());
-        problems.0.push(Problem { problem, instead });
+        problems.add(problem, instead);
     }
     if none && !chosen.is_empty() {
         problems.note(
@@ -60,11 +59,14 @@ fn exporters(text: &str, problems: &mut Problems, pages: bool) -> Option<Vec<Exp
     (!nothing_left).then_some(chosen)
 }
 
-fn why_not(name: &str) -> &'static str {
-    match name {
-        "logging" => "a deprecated name of `console`, and not supported",
-        "zipkin" => "not supported: send OTLP to a Collector with the exporter `zipkin` instead",
-        "prometheus" => "for metrics only",
-        _ => "not known",
+fn why_not(name: &str, pages: bool) -> &'static str {
+    match (name.to_ascii_lowercase().as_str(), pages) {
+        ("logging", _) => "a deprecated name of `console`, and not supported",
+        ("zipkin", _) => {
+            "not supported: send OTLP to a Collector with the exporter `zipkin` instead"
+        }
+        ("prometheus", _) => "for metrics only",
+        (_, true) => "none of otlp, prometheus, console, otlp/stdout, none",
+        (_, false) => "none of otlp, console, otlp/stdout, none",
     }
 }

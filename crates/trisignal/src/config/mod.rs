@@ -4,6 +4,7 @@
 //! [`Config::warnings`]) and no global is touched. Code wins over the environment, which wins over defaults. The
 //! one exception is the service name given to `init`, which is a default.
 
+mod contradictions;
 mod endpoint;
 mod entities;
 mod environment;
@@ -43,6 +44,7 @@ use trisignal_instrumentation::propagation::Format;
 
 use crate::bridge::suppress::Suppression;
 use crate::console::ConsoleFormat;
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::metrics::OwnMetrics;
 use crate::pipeline::signal::Signal;
@@ -55,7 +57,7 @@ pub use file::FileProblem;
 pub(crate) use metrics::MetricsConfig;
 pub use options::{Batch, ItemLimits, Otlp};
 pub(crate) use parse::{Problems, filter_directives};
-pub(crate) use redact::endpoint_for_people;
+pub(crate) use redact::{endpoint_for_people, value_for_people};
 pub(crate) use resolve::resolve;
 pub(crate) use settings::Settings;
 pub use types::{ByteSize, Compression, Exporter, HistogramAggregation, Protocol, Temporality};
@@ -121,6 +123,45 @@ impl Config {
     /// Whether anybody gets metrics.
     pub(crate) fn collects_metrics(&self) -> bool {
         self.metrics.is_exported() || self.metric_streams.prometheus.is_on()
+    }
+
+    /// The error of a file, with the setting that names the file before it.
+    pub(crate) fn name_setting(&self, error: Error) -> Error {
+        let Some(file) = error.file() else {
+            return error;
+        };
+        let shown = value_for_people(&file.to_string_lossy());
+        let settings = [
+            (".certificate", "ca_certificate"),
+            (".client_certificate", "client_certificate"),
+            (".client_key", "client_certificate"),
+        ];
+        let found = self.effective.iter().find_map(|effective| {
+            let is_of = |(key, _): &&(&str, &str)| effective.key.ends_with(key);
+            let (_, method) = settings.iter().find(is_of)?;
+            (effective.value == shown).then_some((effective, method))
+        });
+        match found {
+            Some((effective, method)) if effective.origin == Origin::Code => {
+                error.in_setting(method)
+            }
+            Some((effective, _)) => error.in_setting(&effective.origin.to_string()),
+            None => error,
+        }
+    }
+
+    /// The error of the page for Prometheus, with the settings of its address before it.
+    pub(crate) fn name_address(&self, error: Error) -> Error {
+        let said = |effective: &&Effective| {
+            effective.key.starts_with("metrics.prometheus.") && effective.origin != Origin::Default
+        };
+        let said = self.effective.iter().filter(said);
+        let mut places: Vec<_> = said.map(|effective| effective.origin.to_string()).collect();
+        places.dedup();
+        match places.is_empty() {
+            true => error,
+            false => error.in_setting(&places.join(", ")),
+        }
     }
 
     /// Whether metrics are exported by themselves, not only when they are asked for.

@@ -2,6 +2,7 @@
 //!
 //! Every parser takes trimmed, non-empty text, never panics, and answers `None` when the variable counts as unset.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,22 +31,29 @@ pub(crate) struct Problem {
     pub instead: Option<String>,
 }
 
+/// So many mistakes in one value are told.
+const MOST_TOLD: usize = 8;
+
 impl Problems {
     /// The value is unusable.
     pub(super) fn reject<T>(&mut self, problem: impl Into<String>) -> Option<T> {
-        self.0.push(Problem {
-            problem: problem.into(),
-            instead: None,
-        });
+        self.add(problem.into(), None);
         None
+    }
+
+    /// `instead` is what happens; `None` is that the next source is used. Of many mistakes only the first are told.
+    pub(super) fn add(&mut self, problem: String, instead: Option<String>) {
+        let problem = match self.0.len() {
+            0..MOST_TOLD => problem,
+            MOST_TOLD => "has more mistakes than these".to_owned(),
+            _ => return,
+        };
+        self.0.push(Problem { problem, instead });
     }
 
     /// A part of the value is unusable.
     pub(super) fn note(&mut self, problem: impl Into<String>, instead: impl Into<String>) {
-        self.0.push(Problem {
-            problem: problem.into(),
-            instead: Some(instead.into()),
-        });
+        self.add(problem.into(), Some(instead.into()));
     }
 }
 
@@ -180,18 +188,17 @@ pub(super) fn level(text: &str, problems: &mut Problems) -> Option<LevelFilter> 
 }
 
 /// Names in their own case, each once.
-pub(super) fn names(text: &str, _: &mut Problems) -> Option<Vec<String>> {
-    let mut names: Vec<String> = Vec::new();
-    for name in text
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-    {
-        if !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
+pub(super) fn names(text: &str, problems: &mut Problems) -> Option<Vec<String>> {
+    let mut seen = HashSet::new();
+    let names = text.split(',').map(str::trim);
+    let names: Vec<String> = names
+        .filter(|name| !name.is_empty() && seen.insert(*name))
+        .map(str::to_owned)
+        .collect();
+    if names.is_empty() {
+        return problems.reject("has no name in it");
     }
-    (!names.is_empty()).then_some(names)
+    Some(names)
 }
 
 pub(super) fn console(text: &str, problems: &mut Problems) -> Option<ConsoleFormat> {
@@ -236,11 +243,20 @@ pub(crate) fn filter_directives(text: &str) -> Result<String, String> {
     }
 }
 
-/// The parts of a list, trimmed, in lower case, without empty ones.
-pub(super) fn list(text: &str) -> impl Iterator<Item = String> {
+/// The parts of a list, trimmed, without empty ones, in their own case.
+pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
-        .map(|part| part.trim().to_ascii_lowercase())
+        .map(str::trim)
         .filter(|part| !part.is_empty())
+}
+
+/// A name that is not known, as far as it looks like one: a part of a secret may not look like one any more.
+pub(super) fn name_for_people(name: &str) -> String {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+    match name.len() <= 64 && name.chars().all(in_name) {
+        true => value_for_people(name),
+        false => "***".to_owned(),
+    }
 }
 
 /// The groups that are asked for, each once and in order.
@@ -251,19 +267,22 @@ pub(super) fn own_metrics(text: &str, problems: &mut Problems) -> Option<Vec<Own
     for name in list(text) {
         match OwnMetrics::ALL
             .into_iter()
-            .find(|group| group.as_str() == name)
+            .find(|group| group.as_str().eq_ignore_ascii_case(name))
         {
             Some(group) if chosen.contains(&group) => {}
             Some(group) => chosen.push(group),
-            None if name == "none" => none = true,
+            None if name.eq_ignore_ascii_case("none") => none = true,
             None => unknown.push(name),
         }
     }
     let nothing_left = chosen.is_empty() && !none;
     for name in unknown {
-        let problem = format!("asks for the unknown group \"{}\"", value_for_people(&name));
+        let problem = format!(
+            "asks for the group \"{}\", which is none of process, runtime, pipeline, none",
+            name_for_people(name)
+        );
         let instead = (!nothing_left).then(|| "it is left out".to_owned());
-        problems.0.push(Problem { problem, instead });
+        problems.add(problem, instead);
     }
     if none && !chosen.is_empty() {
         problems.note("asks for `none` next to other groups", "`none` is left out");
@@ -277,7 +296,7 @@ pub(super) fn propagators(text: &str, problems: &mut Problems) -> Option<Vec<For
     let mut none = false;
     let mut unknown = Vec::new();
     for name in list(text) {
-        match Format::by_name(&name) {
+        match Format::by_name(name) {
             Ok(Some(format)) if chosen.contains(&format) => {}
             Ok(Some(format)) => chosen.push(format),
             Ok(None) => none = true,
@@ -288,10 +307,10 @@ pub(super) fn propagators(text: &str, problems: &mut Problems) -> Option<Vec<For
     for (name, reason) in unknown {
         let problem = format!(
             "asks for the propagator \"{}\", which is {reason}",
-            value_for_people(&name)
+            name_for_people(name)
         );
         let instead = (!nothing_left).then(|| "it is left out".to_owned());
-        problems.0.push(Problem { problem, instead });
+        problems.add(problem, instead);
     }
     if none && !chosen.is_empty() {
         problems.note(

@@ -6,6 +6,9 @@ use super::redact::{endpoint_for_people, value_for_people};
 use super::variables::{Show, Signal, Variable};
 use super::{Effective, Environment, Origin, Warning};
 
+/// The longest value of a variable, in bytes. Linux has no room for longer ones than twice that.
+const LONGEST: usize = 1 << 16;
+
 pub(super) struct Reader<'a> {
     environment: &'a dyn Environment,
     /// A configuration file, which replaces all variables.
@@ -110,6 +113,11 @@ impl<'a> Reader<'a> {
             return None;
         };
         let text = text.trim();
+        if text.len() > LONGEST {
+            let problem = format!("is longer than {LONGEST} bytes");
+            self.warn(Warning::new(name, None, problem, instead));
+            return None;
+        }
         (!text.is_empty()).then(|| text.to_owned())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::redact::{Redaction, Redactor};
 
-use super::parse::{Problems, list};
+use super::parse::{Problems, list, name_for_people, names};
 use super::reader::Reader;
 use super::redact::value_for_people;
 use super::variables as table;
@@ -32,28 +32,23 @@ pub(super) fn redactor(settings: &Settings, reader: &mut Reader<'_>) -> Redactor
 
 /// A list of kinds; one that is unknown makes it void, so that a mistake never shows what was to be hidden.
 pub(super) fn kinds(text: &str, problems: &mut Problems) -> Option<Redaction> {
-    let names: Vec<_> = list(text).collect();
-    match Redaction::parse(names.iter().map(AsRef::as_ref)) {
+    match Redaction::parse(list(text)) {
         Ok(redaction) => Some(redaction),
         Err(unknown) => {
-            let unknown = value_for_people(unknown);
+            let unknown = name_for_people(unknown);
             problems.reject(format!(
-                "asks to hide \"{unknown}\", which is no known kind"
+                "asks to hide \"{unknown}\", which is none of keys, tokens, urls, card_numbers, emails, on, off"
             ))
         }
     }
 }
 
-/// A list of names, in their own case.
-#[expect(clippy::unnecessary_wraps, reason = "one of the parsers of variables")]
-pub(super) fn names(text: &str, _: &mut Problems) -> Option<Vec<String>> {
-    let names = text.split(',').map(str::trim);
-    Some(
-        names
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+/// Words, none at all by default.
+pub(super) fn words(text: &str, problems: &mut Problems) -> Option<Vec<String>> {
+    match text {
+        "" => Some(Vec::new()),
+        text => names(text, problems),
+    }
 }
 
 #[expect(

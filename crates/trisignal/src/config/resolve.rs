@@ -13,7 +13,7 @@ use super::suppression::suppression;
 use super::variables::{self as table, Signal, Variable};
 use super::{
     BatchConfig, ByteSize, Config, ConfigError, ConsoleConfig, Environment, Origin, RetryConfig,
-    Settings, file, metrics, otlp, sampling, show, unsupported,
+    Settings, contradictions, file, metrics, otlp, sampling, show, unsupported,
 };
 
 /// Per queue. Some 30,000 small spans, which is the bound that is met before that of items.
@@ -132,7 +132,8 @@ pub(super) fn resolve_from(
         effective: Vec::new(),
     };
     identity.note(&config.redaction, reader);
-    unsupported::warn(&config, reader);
+    unsupported::warn(reader);
+    contradictions::warn(&config, reader);
     config.warnings = std::mem::take(&mut reader.warnings);
     config.effective = std::mem::take(&mut reader.effective);
     Ok(config)
@@ -229,7 +230,7 @@ fn filter(
     let code = code
         .as_deref()
         .and_then(|directives| filter_directives(directives).ok());
-    reader.pick(key, code, variable, show::display)
+    reader.pick(key, code, variable, show::filter)
 }
 
 fn span_batch(settings: &Settings, reader: &mut Reader<'_>) -> BatchConfig {

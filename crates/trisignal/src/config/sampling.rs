@@ -110,6 +110,20 @@ fn note(
 fn named(reader: &mut Reader<'_>) -> (SamplerConfig, Origin) {
     let (named, origin) = reader.read_or_default(&table::TRACES_SAMPLER);
     let (sampler, has_argument) = named.sampler(reader);
+    // Where the sampler is not known, that has been told.
+    let is_known = matches!(origin, Origin::Environment(_))
+        || reader.variable(table::TRACES_SAMPLER.name).is_none();
+    if is_known
+        && !named.takes_argument()
+        && let Some((text, _)) = reader.read(&table::TRACES_SAMPLER_ARG)
+    {
+        reader.warn(Warning::new(
+            table::TRACES_SAMPLER_ARG.name,
+            Some(endpoint_for_people(&text)),
+            format!("is for a sampler that takes an argument, and {sampler} takes none"),
+            "it is left out",
+        ));
+    }
     let origin = match origin {
         Origin::Environment(name) if has_argument => {
             Origin::Environment(format!("{name}, {}", table::TRACES_SAMPLER_ARG.name))
@@ -123,6 +137,10 @@ fn named(reader: &mut Reader<'_>) -> (SamplerConfig, Origin) {
 }
 
 impl Named {
+    fn takes_argument(self) -> bool {
+        !matches!(self.root, Root::AlwaysOn | Root::AlwaysOff)
+    }
+
     /// The sampler for new traces, and whether its argument is in force.
     fn sampler(self, reader: &mut Reader<'_>) -> (SamplerConfig, bool) {
         match self.root {

@@ -7,7 +7,7 @@ use trisignal_instrumentation::propagation::Format;
 
 #[cfg(any(test, fuzzing))]
 use super::Config;
-use super::redact::value_for_people;
+use super::redact::{plain_for_people, value_for_people};
 use super::{ConsoleFormat, Effective, Exporter, Origin};
 use crate::metrics::OwnMetrics;
 
@@ -40,6 +40,19 @@ impl fmt::Display for Origin {
 
 pub(super) fn display<T: fmt::Display>(value: &T) -> String {
     value_for_people(&value.to_string())
+}
+
+/// As it is, where it is made of paths and levels: a module may be called like a secret.
+#[expect(
+    clippy::ptr_arg,
+    reason = "one of the functions that show what a variable holds"
+)]
+pub(super) fn filter(value: &String) -> String {
+    let in_paths = |c: char| c.is_ascii_alphanumeric() || "_-:=,.".contains(c);
+    match value.chars().all(in_paths) {
+        true => plain_for_people(value),
+        false => value_for_people(value),
+    }
 }
 
 pub(super) fn duration(value: &Duration) -> String {

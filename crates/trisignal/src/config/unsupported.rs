@@ -3,11 +3,9 @@
 use super::parse::Problems;
 use super::reader::Reader;
 use super::variables as table;
-use super::{Config, ConsoleFormat, ExporterConfig, Origin, Warning};
 
 /// Says what of the operator's wishes has no effect.
-pub(super) fn warn(config: &Config, reader: &mut Reader<'_>) {
-    console_that_is_off(config, reader);
+pub(super) fn warn(reader: &mut Reader<'_>) {
     for variable in [
         &table::SEMCONV_STABILITY_OPT_IN,
         &table::SEMCONV_EXCEPTION_SIGNAL_OPT_IN,
@@ -17,31 +15,6 @@ pub(super) fn warn(config: &Config, reader: &mut Reader<'_>) {
     ] {
         // Its warning is all that there is to it.
         let _ = reader.read(variable);
-    }
-}
-
-/// Logs that go to the console only, which is off, go nowhere.
-fn console_that_is_off(config: &Config, reader: &mut Reader<'_>) {
-    let is_off = config.console.format == ConsoleFormat::Off;
-    if !is_off || !config.logs.exporters.contains(&ExporterConfig::Console) {
-        return;
-    }
-    let origin_of = |key: &str| {
-        let mut effective = reader.effective.iter();
-        effective
-            .find(|effective| effective.key == key)
-            .map(|effective| effective.origin.clone())
-    };
-    // Code that says both means it.
-    if let Some(place @ (Origin::Environment(_) | Origin::File { .. })) = origin_of("logs.exporter")
-    {
-        let console = origin_of("console.format").unwrap_or(Origin::Default);
-        reader.warn(Warning::new(
-            place.to_string(),
-            None,
-            format!("asks for logs on the console, which is off ({console})"),
-            "no log record is written there",
-        ));
     }
 }
 

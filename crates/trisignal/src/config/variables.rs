@@ -255,10 +255,10 @@ variables! {
         "Whether that is so for events of the level ERROR as well.";
     REDACTION: Redaction = "OTEL_RUST_REDACTION", "list of keys, tokens, urls, card_numbers, emails; on; off", "on", redaction::kinds, Plain, "redaction",
         "Which secrets are hidden in console lines, log records and spans. `on` is keys, tokens and urls; `on,emails` is one more.";
-    REDACTION_KEYS: Vec<String> = "OTEL_RUST_REDACTION_KEYS", "list of words", "", redaction::names, Plain, "redaction",
+    REDACTION_KEYS: Vec<String> = "OTEL_RUST_REDACTION_KEYS", "list of words", "", redaction::words, Plain, "redaction",
         "Values of keys that end in one of these words are hidden as well, whatever their case and separators.";
     REDACTION_QUERY_PARAMETERS: Vec<String> = "OTEL_RUST_REDACTION_QUERY_PARAMETERS", "list of names",
-        "X-Amz-Signature,X-Amz-Credential,X-Amz-Security-Token,sig,X-Goog-Signature", redaction::names, Plain, "redaction",
+        "X-Amz-Signature,X-Amz-Credential,X-Amz-Security-Token,sig,X-Goog-Signature", parse::names, Plain, "redaction",
         "The query parameters whose values are hidden, in place of those of the conventions. Their case counts.";
     NO_COLOR: String = "NO_COLOR", "any text", "", parse::text, Plain, "console_color",
         "Where set to anything, the console has no colours.";

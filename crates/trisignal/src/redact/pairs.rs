@@ -11,6 +11,9 @@ use super::{
 /// Headers whose unquoted value goes on to the end of its line.
 const WHOLE_LINES: [&[u8]; 2] = [b"cookie", b"authorization"];
 
+/// What an unquoted value may begin with before the secret itself.
+const SCHEMES: [&[u8]; 5] = [b"bearer", b"basic", b"digest", b"negotiate", b"token"];
+
 /// The value of a key that says it is a secret, at the separator behind the key.
 pub(super) fn value(scan: &Scan<'_>) -> Option<Found> {
     let separator = scan.text[scan.at];
@@ -120,6 +123,17 @@ fn unquoted(rest: &[u8], whole_line: bool) -> usize {
     if matches!(rest.get(name), Some(b'(' | b'[' | b'{')) {
         return name + bracketed(&rest[name..]);
     }
+    let value = word(rest);
+    let is_scheme = |scheme: &&[u8]| rest[..value].eq_ignore_ascii_case(scheme);
+    match rest.get(value) {
+        // The scheme of an `Authorization` is no secret; what follows it is.
+        Some(b' ') if SCHEMES.iter().any(is_scheme) => value + 1 + word(&rest[value + 1..]),
+        _ => value,
+    }
+}
+
+/// The length of what stands up to the next blank, quote, bracket or separator.
+fn word(rest: &[u8]) -> usize {
     position(rest, |byte| {
         byte.is_ascii_whitespace()
             || byte.is_ascii_control()

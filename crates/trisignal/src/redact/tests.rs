@@ -137,6 +137,11 @@ fn secrets_inside_of_texts_are_hidden() {
         ("пароль token=ключ конец", "пароль token=REDACTED конец"),
         // Schemes.
         ("Bearer abcdef1", "Bearer REDACTED"),
+        (
+            "authorization=Bearer abcdef1 next=1",
+            "authorization=REDACTED next=1",
+        ),
+        ("api_token=token abcdef", "api_token=REDACTED"),
         ("sent BEARER  mF_9.B5f-4.1JqM=", "sent BEARER  REDACTED"),
         (basic, "basic REDACTED"),
         ("\\nBasic dXNlcjpodW50ZXIy==", "\\nBasic REDACTED"),

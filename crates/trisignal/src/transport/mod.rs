@@ -9,6 +9,7 @@ mod connections;
 mod fetch;
 mod grpc;
 mod http;
+mod pem;
 mod rotating;
 mod tls;
 

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
-use super::tls;
+use super::{pem, tls};
 use crate::error::Error;
 
 /// What was made of files, and made again when they change.
@@ -31,24 +31,24 @@ struct Current<T> {
 }
 
 impl<T> Rotating<T> {
-    fn new(files: &[&Path], value: T) -> Self {
+    fn new(files: &[&Path], contents: Vec<Vec<u8>>, value: T) -> Self {
         Self {
             files: files.iter().map(|file| file.to_path_buf()).collect(),
             current: Mutex::new(Current {
-                contents: Vec::new(),
+                contents,
                 value: Arc::new(value),
             }),
         }
     }
 
     /// The value of the files as they are now, by `make` where they have changed.
-    fn get(&self, make: impl FnOnce() -> Result<T, Error>) -> Arc<T> {
-        let contents: Result<Vec<_>, _> = self.files.iter().map(std::fs::read).collect();
+    fn get(&self, make: impl FnOnce(&[Vec<u8>]) -> Result<T, Error>) -> Arc<T> {
+        let contents: Result<Vec<_>, _> = self.files.iter().map(|file| pem::read(file)).collect();
         // Nothing panics under this lock but `make`, which changes nothing in it.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(contents) = contents
             && contents != current.contents
-            && let Ok(value) = make()
+            && let Ok(value) = make(&contents)
         {
             *current = Current {
                 contents,
@@ -57,6 +57,11 @@ impl<T> Rotating<T> {
         }
         Arc::clone(&current.value)
     }
+}
+
+/// What is in a file, or why it can't be used.
+fn content(what: &str, file: &Path) -> Result<Vec<u8>, Error> {
+    pem::read(file).map_err(|error| tls::unreadable(what, file, error))
 }
 
 /// Trusts the authorities in a file.
@@ -72,18 +77,19 @@ impl RotatingAuthorities {
     ///
     /// When the file can't be used as it is now.
     pub(super) fn new(file: &Path, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
-        let verifier = tls::verifier(file, &provider)?;
+        let pem = content(tls::CERTIFICATE, file)?;
+        let verifier = tls::verifier(file, &pem, &provider)?;
         Ok(Self {
             file: file.to_path_buf(),
             provider,
-            verifier: Rotating::new(&[file], verifier),
+            verifier: Rotating::new(&[file], vec![pem], verifier),
         })
     }
 
     fn now(&self) -> Arc<WebPkiServerVerifier> {
         let verifier = self
             .verifier
-            .get(|| tls::verifier(&self.file, &self.provider));
+            .get(|pems| tls::verifier(&self.file, &pems[0], &self.provider));
         Arc::clone(&verifier)
     }
 }
@@ -148,12 +154,14 @@ impl RotatingIdentity {
         key: &Path,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
-        let identity = tls::identity(certificate, key, &provider)?;
+        let chain = content(tls::CERTIFICATE, certificate)?;
+        let private = content(tls::KEY, key)?;
+        let identity = tls::identity((certificate, &chain), (key, &private), &provider)?;
         Ok(Self {
             certificate: certificate.to_path_buf(),
             key: key.to_path_buf(),
             provider,
-            identity: Rotating::new(&[certificate, key], identity),
+            identity: Rotating::new(&[certificate, key], vec![chain, private], identity),
         })
     }
 }
@@ -164,9 +172,13 @@ impl ResolvesClientCert for RotatingIdentity {
         _root_hint_subjects: &[&[u8]],
         _schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        let identity = self
-            .identity
-            .get(|| tls::identity(&self.certificate, &self.key, &self.provider));
+        let identity = self.identity.get(|pems| {
+            tls::identity(
+                (&self.certificate, &pems[0]),
+                (&self.key, &pems[1]),
+                &self.provider,
+            )
+        });
         Some(Arc::clone(&identity))
     }
 

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::rotating::{RotatingAuthorities, RotatingIdentity};
 use super::{CONNECT_TIMEOUT, Connector};
-use crate::config::{OtlpConfig, Protocol, TlsConfig};
+use crate::config::{OtlpConfig, Protocol, TlsConfig, value_for_people};
 use crate::error::{Error, ErrorKind};
 
 /// A connector for the endpoint of `config`. An `https` endpoint is never spoken to in the clear.
@@ -71,33 +71,40 @@ fn client_config(tls: &TlsConfig) -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
-/// Checks certificates of servers against the authorities in a file.
+/// Checks certificates of servers against the authorities in a file with this content.
 pub(super) fn verifier(
     path: &Path,
+    pem: &[u8],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, Error> {
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots(path)?), Arc::clone(provider))
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path, pem)? {
+        let added = roots.add(certificate);
+        added.map_err(|error| unreadable(CERTIFICATE, path, error))?;
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
-        .map_err(|error| unreadable("certificate", path, error))
+        .map_err(|error| unreadable(CERTIFICATE, path, error))
 }
 
-/// The certificate of the client, which must fit its key.
+/// The certificate of the client, which must fit its key, from files with these contents.
 pub(super) fn identity(
-    certificate: &Path,
-    key: &Path,
+    (certificate, chain): (&Path, &[u8]),
+    (key, private): (&Path, &[u8]),
     provider: &CryptoProvider,
 ) -> Result<Arc<CertifiedKey>, Error> {
-    let chain = certificates(certificate)?;
+    let chain = certificates(certificate, chain)?;
     let private =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("client key", key, error))?;
+        PrivateKeyDer::from_pem_slice(private).map_err(|error| unreadable(KEY, key, error))?;
     CertifiedKey::from_der(chain, private, provider)
         .map(Arc::new)
         .map_err(|error| {
             let text = format!(
-                "client certificate {} and its key can't be used",
-                certificate.display()
+                "client certificate {} and its key can't be used: {error}",
+                path_for_people(certificate)
             );
-            Error::new(ErrorKind::Tls, text).with_source(error)
+            let error = Error::new(ErrorKind::Tls, text).with_source(error);
+            error.with_file(certificate)
         })
 }
 
@@ -120,35 +127,33 @@ fn builder(provider: &Arc<CryptoProvider>) -> Result<Builder, Error> {
         })
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, Error> {
-    let mut store = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        store
-            .add(certificate)
-            .map_err(|error| unreadable("certificate", path, error))?;
-    }
-    Ok(store)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| unreadable("certificate", path, error))?;
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(CERTIFICATE, path, error))?;
     if chain.is_empty() {
-        let text = format!(
-            "certificate {} has no PEM certificate in it",
-            path.display()
-        );
-        return Err(Error::new(ErrorKind::Tls, text));
+        let error = std::io::Error::other("it has no PEM certificate in it");
+        return Err(unreadable(CERTIFICATE, path, error));
     }
     Ok(chain)
 }
 
-fn unreadable(
+/// What a file is read for.
+pub(super) const CERTIFICATE: &str = "certificate";
+pub(super) const KEY: &str = "client key";
+
+/// The error of a file that can't be used, by its name: nothing of its content is in it.
+pub(super) fn unreadable(
     what: &str,
     path: &Path,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
-    let text = format!("{what} {} can't be read", path.display());
-    Error::new(ErrorKind::Tls, text).with_source(error)
+    let text = format!("{what} {} can't be read: {error}", path_for_people(path));
+    Error::new(ErrorKind::Tls, text)
+        .with_source(error)
+        .with_file(path)
+}
+
+fn path_for_people(path: &Path) -> String {
+    value_for_people(&path.to_string_lossy())
 }

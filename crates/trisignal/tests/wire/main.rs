@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)] // a test fails by panicking
 
 mod backends;
+mod bad_input;
 mod bounds;
 mod bridges;
 mod certificates;

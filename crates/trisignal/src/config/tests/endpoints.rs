@@ -9,7 +9,10 @@ const PROTOCOL: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
 
 fn endpoints(variables: &[(&str, &str)]) -> [String; 3] {
     let config = with(variables);
-    assert_eq!(warnings(&config), [""; 0], "{variables:?}");
+    let mut told = warnings(&config);
+    // That a scheme wins has a test of its own.
+    told.retain(|warning| !warning.contains("is for endpoints without a scheme"));
+    assert_eq!(told, [""; 0], "{variables:?}");
     targets(&config).map(|target| target.endpoint.to_string())
 }
 
@@ -25,7 +28,7 @@ fn a_base_endpoint_gets_the_path_of_the_signal() {
         ("https://c/otlp?key=1", "https://c/otlp/v1/traces?key=1"),
         ("HTTP://C:4318", "http://C:4318/v1/traces"),
         ("http://[::1]:4318", "http://[::1]:4318/v1/traces"),
-        ("http://c:4317", "http://c:4317/v1/traces"),
+        ("http://c:4319", "http://c:4319/v1/traces"),
         ("http://c:4318#here", "http://c:4318/v1/traces"),
     ];
     for (base, expected) in cases {

@@ -178,13 +178,16 @@ fn of_otlp() -> Vec<Case> {
         };
     }
     const NOTHING: &[(&str, &str)] = &[];
-    const CERTIFICATE: &[(&str, &str)] = &[("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem")];
-    const KEY: &[(&str, &str)] = &[("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k.pem")];
+    const SECURE: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://backend");
+    const CA: &[(&str, &str)] = &[SECURE];
+    const CERTIFICATE: &[(&str, &str)] =
+        &[("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem"), SECURE];
+    const KEY: &[(&str, &str)] = &[("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k.pem"), SECURE];
     let header = || vec![("x-key".to_owned(), "of/it".to_owned())];
     [
         both!("ENDPOINT" = "https://backend:1/in" | "http://other:2" with NOTHING => endpoint("https://backend:1/in"), endpoint: Some("https://backend:1/in".into())),
         both!("INSECURE" = "true" | "false" with BARE => insecure(true), insecure: Some(true)),
-        both!("CERTIFICATE" = "/ca.pem" | "/other.pem" with NOTHING => ca_certificate("/ca.pem"), ca_certificate: Some("/ca.pem".into())),
+        both!("CERTIFICATE" = "/ca.pem" | "/other.pem" with CA => ca_certificate("/ca.pem"), ca_certificate: Some("/ca.pem".into())),
         both!("CLIENT_CERTIFICATE" = "/c.pem" | "/other.pem" with KEY => client_certificate("/c.pem", "/k.pem"), client_certificate: Some("/c.pem".into()), client_key: Some("/k.pem".into())),
         both!("CLIENT_KEY" = "/k.pem" | "/other.pem" with CERTIFICATE => client_certificate("/c.pem", "/k.pem"), client_certificate: Some("/c.pem".into()), client_key: Some("/k.pem".into())),
         both!("HEADERS" = "x-key=of%2Fit" | "x-key=other" with NOTHING => header("x-key", "of/it"), headers: header()),

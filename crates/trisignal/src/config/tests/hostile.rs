@@ -2,22 +2,25 @@
 
 use std::time::Duration;
 
-use super::super::variables::{Signal, VARIABLES};
-use super::{Raw, targets, warnings, with};
-use crate::config::{Batch, Otlp, Settings, resolve};
+use super::super::variables::{Row, Signal, VARIABLES};
+use super::{targets, warnings, with};
+use crate::config::{Batch, Otlp, Settings};
 
-fn all_names() -> Vec<String> {
-    let mut names = Vec::new();
+/// Every name that is read, with its row.
+pub(super) fn forms() -> Vec<(String, &'static Row)> {
+    let mut forms = Vec::new();
     for row in VARIABLES {
-        names.push(row.name.to_owned());
+        forms.push((row.name.to_owned(), row));
         if row.per_signal {
-            names.extend(
-                [Signal::Traces, Signal::Metrics, Signal::Logs]
-                    .map(|signal| signal.own_name(row.name)),
-            );
+            let signals = [Signal::Traces, Signal::Metrics, Signal::Logs];
+            forms.extend(signals.map(|signal| (signal.own_name(row.name), row)));
         }
     }
-    names
+    forms
+}
+
+fn all_names() -> Vec<String> {
+    forms().into_iter().map(|(name, _)| name).collect()
 }
 
 #[test]
@@ -145,28 +148,5 @@ fn a_secret_in_any_form_of_the_headers_is_never_shown() {
                 "{name}={value}: {shown}"
             );
         }
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_value_that_is_not_utf8_warns_and_counts_as_unset() {
-    use std::os::unix::ffi::OsStringExt;
-
-    for row in VARIABLES {
-        if row.name == "OTEL_TRACES_SAMPLER_ARG" {
-            continue; // Only read for samplers that take a ratio.
-        }
-        if row.name.ends_with("_CONFIG_FILE") {
-            continue; // Read before all others, and the name of a file need not be UTF-8.
-        }
-        let raw = Raw(row.name, std::ffi::OsString::from_vec(vec![b'i', 0xff]));
-        let config = resolve(&Settings::default(), &raw).unwrap();
-        let told = warnings(&config);
-        assert_eq!(told.len(), 1, "{}: {told:?}", row.name);
-        assert!(
-            told[0].starts_with(&format!("{} is not UTF-8; ", row.name)),
-            "{told:?}"
-        );
     }
 }

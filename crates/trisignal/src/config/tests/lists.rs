@@ -38,7 +38,7 @@ fn a_propagator_that_is_not_had_is_named_with_the_reason() {
         "{told}"
     );
     assert!(
-        told.contains("\"zipkin\", which is not supported"),
+        told.contains("\"zipkin\", which is none of tracecontext, baggage"),
         "{told}"
     );
 }

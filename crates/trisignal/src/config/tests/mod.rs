@@ -6,6 +6,7 @@
     reason = "tests may panic"
 )]
 
+mod bad_input;
 mod documentation;
 mod endpoints;
 mod equivalents;
@@ -16,9 +17,8 @@ mod sampling;
 mod values;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 
-use super::{Config, Environment, OtlpConfig, Settings, resolve};
+use super::{Config, OtlpConfig, Settings, resolve};
 
 /// Variables, headers or attributes with their values.
 type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -47,13 +47,4 @@ fn targets(config: &Config) -> [&OtlpConfig; 3] {
 
 fn warnings(config: &Config) -> Vec<String> {
     config.warnings.iter().map(ToString::to_string).collect()
-}
-
-/// One variable that is set, whatever its bytes.
-struct Raw(&'static str, OsString);
-
-impl Environment for Raw {
-    fn var(&self, name: &str) -> Option<OsString> {
-        (name == self.0).then(|| self.1.clone())
-    }
 }

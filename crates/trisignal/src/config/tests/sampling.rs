@@ -43,12 +43,12 @@ fn samplers() {
             "parentbased_traceidratio 1",
             1,
         ),
-        ("parentbased_always_off", "0.5", "parentbased_always_off", 0),
+        ("parentbased_always_off", "0.5", "parentbased_always_off", 1),
         (
             "parentbased_always_on",
             "rubbish",
             "parentbased_always_on",
-            0,
+            1,
         ),
         ("parentbased_", "", "parentbased_always_on", 1),
         (
@@ -57,7 +57,7 @@ fn samplers() {
             "parentbased_always_on",
             1,
         ),
-        ("", "0.1", "parentbased_always_on", 0),
+        ("", "0.1", "parentbased_always_on", 1),
         ("ratelimited", "", "ratelimited 100/s", 0),
         (
             "parentbased_ratelimited",

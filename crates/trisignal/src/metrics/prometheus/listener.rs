@@ -22,6 +22,7 @@ use tower_service::Service;
 
 use super::scrape::Scraper;
 use super::service::{MetricsBody, MetricsService, plain};
+use crate::config::value_for_people;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::HealthService;
 
@@ -70,6 +71,7 @@ impl Bound {
     /// When there is no such address, or another process has it.
     pub(crate) fn new(host: &str, port: u16) -> Result<Self, Error> {
         bind(host, port).map_err(|error| {
+            let host = value_for_people(host);
             let text = format!("can't listen for Prometheus on {host}, port {port}: {error}");
             Error::new(ErrorKind::System, text).with_source(error)
         })
