@@ -15,6 +15,7 @@ mod idle;
 mod installing;
 mod isolated;
 mod lines;
+mod memory;
 #[path = "../wire/proxy.rs"]
 #[allow(dead_code)]
 mod proxy;
