@@ -47,18 +47,32 @@
 //! - a new contextual span takes the current OpenTelemetry context as its parent.
 //!
 //! So a remote parent is handed over by attaching the extracted context while the span is created,
-//! and an outgoing call reads the context back with [`current`] inside its span. A bridge that
-//! activates contexts in another way has to be taught here only.
+//! and an outgoing call reads the context back with [`current`] inside its span. A bridge that does
+//! not make the contexts of its spans current says with [`set_bridge`] which one would be.
 
 mod captured;
 mod carried;
 mod in_context;
+
+use std::sync::OnceLock;
 
 use opentelemetry::Context;
 
 pub use self::captured::{Captured, bind};
 pub use self::carried::Carried;
 pub use self::in_context::{InContext, InContextExt};
+
+/// Answers the context of the span that is entered, if a bridge knows it and OpenTelemetry does not.
+type Bridge = fn() -> Option<Context>;
+
+static BRIDGE: OnceLock<Bridge> = OnceLock::new();
+
+/// For bridges that don't make the contexts of their spans current: has [`current`] ask `bridge`
+/// first. It answers `None` where OpenTelemetry's current context is the right one, as where one
+/// was attached inside of the span. The first bridge of a process stays.
+pub fn set_bridge(bridge: fn() -> Option<Context>) {
+    let _ = BRIDGE.set(bridge);
+}
 
 /// The OpenTelemetry context of the code that runs now: the context of the entered `tracing` span
 /// when a bridge is installed, else whatever was attached last, else an empty context.
@@ -71,7 +85,20 @@ pub use self::in_context::{InContext, InContextExt};
 /// assert!(!cx.span().span_context().is_valid());
 /// ```
 pub fn current() -> Context {
-    Context::current()
+    from_bridge().unwrap_or_else(Context::current)
+}
+
+/// Shows `look` the same context, without a copy where there is one already. `look` must not change
+/// what is current.
+pub(crate) fn with_current<T>(look: impl FnOnce(&Context) -> T) -> T {
+    match from_bridge() {
+        Some(cx) => look(&cx),
+        None => Context::map_current(look),
+    }
+}
+
+fn from_bridge() -> Option<Context> {
+    BRIDGE.get()?()
 }
 
 /// Whether telemetry is switched off for the code that runs now, as it is on an exporter's own

@@ -30,6 +30,8 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{TraceContextExt, TraceId};
 use opentelemetry::{Context, StringValue};
 
+use crate::context;
+
 /// `x-correlation-id`: read first, answered always, sent on every outgoing call.
 pub static CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
 
@@ -85,7 +87,7 @@ impl CorrelationId {
 
     /// The ID of what happens now: [`from_context`](Self::from_context) of the current context.
     pub fn current() -> Option<Self> {
-        Context::map_current(Self::from_context)
+        context::with_current(Self::from_context)
     }
 
     /// A new random ID of 32 hexadecimal digits, for where neither a caller nor a trace gives one.

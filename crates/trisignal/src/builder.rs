@@ -215,6 +215,24 @@ impl Builder {
         self
     }
 
+    /// Up to which level events of `tracing` are events of the exported span that they are in as well, whatever the
+    /// filters of console and logs say. Default [`LevelFilter::WARN`].
+    pub fn span_events(mut self, level: LevelFilter) -> Self {
+        self.settings.span_events = Some(level);
+        self
+    }
+
+    /// Whether an entered span is OpenTelemetry's current context. Default true.
+    ///
+    /// Entering and leaving a span costs less without, as does each span. It is for services without code on
+    /// OpenTelemetry's API: such code finds no current span and makes root spans. The layers of
+    /// `trisignal-instrumentation`, log records and metrics find the span all the same, by
+    /// [`context::current`](trisignal_instrumentation::context::current).
+    pub fn context_activation(mut self, activate: bool) -> Self {
+        self.settings.context_activation = Some(activate);
+        self
+    }
+
     /// Decides which spans are recorded by code of your own, instead of `OTEL_TRACES_SAMPLER` and
     /// [`sampling`](Self::sampling). Where it panics, the span is sampled.
     pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {

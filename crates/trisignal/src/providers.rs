@@ -8,7 +8,7 @@ use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};
 
-use tracing::{Level, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::Layer;
 #[cfg(not(feature = "tracing-opentelemetry"))]
 use tracing_subscriber::layer::Identity;
@@ -129,7 +129,8 @@ impl Providers {
             callsites: Callsites::new(config.redaction.clone()),
             redactor: config.redaction.clone(),
             baggage: config.baggage_attributes.clone(),
-            events: Some(Level::WARN),
+            events: config.span_events.into_level(),
+            activates: config.context_activation,
             tracer: processors_want_them.then(|| provider.tracer(TRACER)),
         })
     }

@@ -33,6 +33,8 @@ use std::process::Command;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
+use crate::context;
+
 /// Stands for a value that is no text, as in [`HeaderExtractor`](super::HeaderExtractor).
 const NO_TEXT: &str = "\u{fffd}";
 
@@ -67,7 +69,7 @@ pub fn extract_with(
 /// The variables that carry the current context, for a child process or a job description.
 pub fn inject() -> Vec<(String, String)> {
     global::get_text_map_propagator(|propagator| {
-        Context::map_current(|cx| inject_with(propagator, cx))
+        context::with_current(|cx| inject_with(propagator, cx))
     })
 }
 
@@ -91,7 +93,7 @@ pub fn inject_with(propagator: &dyn TextMapPropagator, cx: &Context) -> Vec<(Str
 /// current context, is taken away.
 pub fn apply(command: &mut Command) {
     global::get_text_map_propagator(|propagator| {
-        Context::map_current(|cx| apply_with(propagator, cx, command));
+        context::with_current(|cx| apply_with(propagator, cx, command));
     });
 }
 

@@ -259,7 +259,8 @@ impl KnownField {
             log::ATTRIBUTES
         };
         let is_message = !is_span && field.name() == "message";
-        let is_data = !is_message && !(is_span && DIRECTIVES.contains(&field.name()));
+        let is_directive = is_span && DIRECTIVES.contains(&field.name());
+        let is_data = !(is_message || is_directive);
         Self {
             key: is_data.then(|| Key::new(number, name)),
             hides: redactor.hides(name),

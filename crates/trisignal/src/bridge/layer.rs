@@ -95,6 +95,9 @@ fn bridge(options: BridgeOptions) -> Bridge {
     };
     let follows = console.is_some() || logs.is_some();
     let spans = options.spans.map(Arc::new);
+    if spans.as_ref().is_some_and(|spans| !spans.activates) {
+        local::bypass();
+    }
     let callsites = match &spans {
         Some(spans) => spans.callsites.clone(),
         None => Callsites::new(options.redactor.clone()),
@@ -318,7 +321,8 @@ impl Bridge {
             );
         };
         let parent = if attributes.is_contextual() {
-            OtelContext::current()
+            let inside = local::inside().and_then(|inside| inside.place());
+            inside.unwrap_or_else(OtelContext::current)
         } else {
             self.context_of(around.as_ref()).unwrap_or_default()
         };
@@ -339,6 +343,16 @@ impl Bridge {
             followed: self.follows,
         };
         beginning.begin(open);
+        if !export.activates {
+            open.start.around = Some(parent);
+            return self.table.insert(
+                id,
+                Entry {
+                    open: record,
+                    context: None,
+                },
+            );
+        }
         let context = match &record.start {
             start if start.recording => parent.with_span(Handle(Arc::clone(&record))),
             start => match &start.sdk {
@@ -357,7 +371,10 @@ impl Bridge {
     /// The context of a span, or of the nearest exported one around it.
     fn context_of(&self, open: Option<&Arc<Open>>) -> Option<OtelContext> {
         let exported = open?.exported()?;
-        self.table.get(&Id::from_u64(exported.start.id))?.context
+        match exported.start.around {
+            Some(_) => exported.place(),
+            None => self.table.get(&Id::from_u64(exported.start.id))?.context,
+        }
     }
 
     fn record(&self, open: &Open, values: &Record<'_>) {

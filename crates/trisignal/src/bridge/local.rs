@@ -2,8 +2,11 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use opentelemetry::ContextGuard;
+use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::trace::{SpanId, TraceContextExt as _};
+use opentelemetry::{Context, ContextGuard};
 
 use super::open::Open;
 use super::table::Entry;
@@ -40,6 +43,54 @@ struct Entered {
     span: Ours,
     /// Its context is current as long.
     guard: Option<ContextGuard>,
+    /// Where its context is not made the current one: what is that instead.
+    outside: Option<Outside>,
+}
+
+/// Whether any bridge leaves OpenTelemetry's current context alone, which nearly none does.
+static BYPASSED: AtomicBool = AtomicBool::new(false);
+
+/// Enough of OpenTelemetry's current context to see that another one was made current.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outside {
+    span: SpanId,
+    /// The address of the baggage.
+    baggage: usize,
+    is_suppressed: bool,
+}
+
+impl Outside {
+    #[inline]
+    fn now() -> Self {
+        Context::map_current(|cx| Self {
+            span: cx.span().span_context().span_id(),
+            baggage: std::ptr::from_ref(cx.baggage()).addr(),
+            is_suppressed: cx.is_telemetry_suppressed(),
+        })
+    }
+}
+
+/// From here on spans may be entered without their contexts. Has code that asks for the current context ask here too.
+pub(crate) fn bypass() {
+    BYPASSED.store(true, Ordering::Release);
+    trisignal_instrumentation::context::set_bridge(|| inside()?.context());
+}
+
+/// The exported span that this thread is in, if its context would be the current one and is not.
+#[inline]
+pub(crate) fn inside() -> Option<Arc<Open>> {
+    if !BYPASSED.load(Ordering::Acquire) {
+        return None;
+    }
+    let entered = ENTERED.try_with(|stack| {
+        let stack = stack.try_borrow().ok()?;
+        let innermost = stack.0.last()?;
+        let open = innermost.span.entry.open.exported()?;
+        Some((Arc::clone(open), innermost.outside?))
+    });
+    let (open, outside) = entered.ok().flatten()?;
+    // What was attached since is more current.
+    (open.start.around.is_some() && outside == Outside::now()).then_some(open)
 }
 
 struct Stack(Vec<Entered>);
@@ -91,11 +142,16 @@ pub(crate) fn recall(bridge: u64, id: u64) -> Option<Entry> {
 /// Enters a span.
 #[inline]
 pub(crate) fn enter(bridge: u64, entry: Entry) {
-    let guard = entry.context.clone().map(opentelemetry::Context::attach);
+    let guard = entry.context.clone().map(Context::attach);
+    let outside = (guard.is_none() && BYPASSED.load(Ordering::Acquire)).then(Outside::now);
     let span = Ours { bridge, entry };
     let _ = ENTERED.try_with(|stack| {
         if let Ok(mut stack) = stack.try_borrow_mut() {
-            stack.0.push(Entered { span, guard });
+            stack.0.push(Entered {
+                span,
+                guard,
+                outside,
+            });
         }
     });
 }

@@ -14,6 +14,7 @@ use trisignal_instrumentation::correlation::CorrelationId;
 
 use super::cut::{MAX_DESCRIPTION, MAX_NAME, cut};
 use super::events::fields::{Fields, Value};
+use super::handle::Handle;
 use super::happened::{Happened, Happening, Links};
 use super::spans::SpanExport;
 use crate::metrics::selfmetrics::Sampled;
@@ -53,6 +54,8 @@ pub(crate) struct Start {
     pub(crate) recording: bool,
     /// The context with the SDK's own span, where processors of the user want to see it; nothing is kept here then.
     pub(crate) sdk: Option<Context>,
+    /// The context around it, where its own is not kept beside it but made when somebody asks.
+    pub(crate) around: Option<Context>,
 }
 
 /// What changes while it is open.
@@ -86,6 +89,7 @@ impl Default for Start {
             time: 0,
             recording: false,
             sdk: None,
+            around: None,
         }
     }
 }
@@ -137,6 +141,22 @@ impl Open {
             open = open.start.parent.as_ref()?;
         }
         Some(open)
+    }
+
+    /// The context inside of it, where that is made when somebody asks.
+    pub(crate) fn context(self: &Arc<Self>) -> Option<Context> {
+        let around = self.start.around.as_ref()?;
+        Some(match &self.start.sdk {
+            Some(sdk) => sdk.clone(),
+            None if self.start.recording => around.with_span(Handle(Arc::clone(self))),
+            None => around.with_remote_span_context(self.start.span.clone()),
+        })
+    }
+
+    /// The same with a span that says where it is and nothing else: the parent of other spans.
+    pub(crate) fn place(&self) -> Option<Context> {
+        let around = self.start.around.as_ref()?;
+        Some(around.with_remote_span_context(self.start.span.clone()))
     }
 
     /// Makes the record ready for another span.

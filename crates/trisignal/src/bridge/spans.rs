@@ -48,6 +48,8 @@ pub(crate) struct SpanExport {
     pub(crate) baggage: Vec<&'static str>,
     /// The most verbose events of `tracing` that are events of their span as well.
     pub(crate) events: Option<Level>,
+    /// Whether an entered span is OpenTelemetry's current context.
+    pub(crate) activates: bool,
     /// Makes the spans where processors of the user want to see them.
     pub(crate) tracer: Option<SdkTracer>,
 }

@@ -82,6 +82,10 @@ pub(crate) struct Config {
     pub sampler: SamplerConfig,
     /// Log records of traces that are not recorded are not exported, below a warning.
     pub logs_trace_based: bool,
+    /// Up to which level events are events of their span as well.
+    pub span_events: tracing::level_filters::LevelFilter,
+    /// Whether an entered span is OpenTelemetry's current context.
+    pub context_activation: bool,
     /// What is kept of an item.
     pub limits: Limits,
     pub span_batch: BatchConfig,

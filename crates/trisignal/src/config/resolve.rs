@@ -80,6 +80,18 @@ pub(super) fn resolve_from(
             &table::LOGS_TRACE_BASED,
             show::display,
         ),
+        span_events: reader.pick(
+            "traces.span_events",
+            settings.span_events,
+            &table::SPAN_EVENTS,
+            show::display,
+        ),
+        context_activation: reader.pick(
+            "traces.context_activation",
+            settings.context_activation,
+            &table::CONTEXT_ACTIVATION,
+            show::display,
+        ),
         limits: super::limits::limits(settings, reader),
         span_batch: span_batch(settings, reader),
         log_batch: log_batch(settings, reader),

@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub own_sampler: bool,
     pub sampling: Option<SamplerConfig>,
     pub logs_trace_based: Option<bool>,
+    pub span_events: Option<tracing::level_filters::LevelFilter>,
+    pub context_activation: Option<bool>,
     /// Of what telemetry says about itself.
     pub log_level: Option<tracing::level_filters::LevelFilter>,
     pub http_known_methods: Option<Vec<String>>,
@@ -232,6 +234,8 @@ impl fmt::Debug for Settings {
             .field("traces_filter", &self.traces_filter)
             .field("sampling", &self.sampling)
             .field("logs_trace_based", &self.logs_trace_based)
+            .field("span_events", &self.span_events)
+            .field("context_activation", &self.context_activation)
             .field("propagators", &self.propagators)
             .field("baggage_attributes", &self.baggage_attributes)
             .field("suppression", &self.suppression)

@@ -39,10 +39,23 @@ struct Shape {
     ends_after_it_starts: bool,
 }
 
-/// Runs `steps` where spans are made by our bridge, or by the other one with the same pipeline behind it.
-fn arrived(steps: &[Step], ours: bool) -> Receiver {
+/// Who makes spans of `tracing`, with the same pipeline behind it.
+#[derive(Clone, Copy, PartialEq)]
+enum Bridge {
+    Ours,
+    /// Ours, which leaves OpenTelemetry's current context alone.
+    OursWithoutActivation,
+    Other,
+}
+
+/// Runs `steps` with `bridge`.
+fn arrived(steps: &[Step], bridge: Bridge, nested: bool) -> Receiver {
     let receiver = receiver();
-    let telemetry = builder(&receiver, Protocol::HttpProtobuf).build().unwrap();
+    let telemetry = builder(&receiver, Protocol::HttpProtobuf)
+        .context_activation(bridge != Bridge::OursWithoutActivation)
+        .build()
+        .unwrap();
+    let ours = bridge != Bridge::Other;
     let provider = telemetry.tracer_provider().unwrap();
     let dispatch = if ours {
         subscriber(&telemetry)
@@ -63,7 +76,9 @@ fn arrived(steps: &[Step], ours: bool) -> Receiver {
             .with_filter(wanted);
         Dispatch::new(Registry::default().with(layer))
     };
-    tracing::dispatcher::with_default(&dispatch, || run(steps, &provider.tracer("by hand")));
+    tracing::dispatcher::with_default(&dispatch, || {
+        run(steps, &provider.tracer("by hand"), nested)
+    });
     let report = telemetry.shutdown_blocking(PATIENCE);
     assert_eq!(report.lost(), 0, "{report}");
     if !ours {
@@ -161,11 +176,20 @@ proptest! {
 
     #[test]
     fn both_bridges_send_the_same(steps in prop::collection::vec(Step::any(), 1..40)) {
-        let [mut ours, theirs] = [true, false].map(|ours| {
-            let receiver = arrived(&steps, ours);
-            shapes(&receiver, ours)
+        let [mut ours, theirs] = [Bridge::Ours, Bridge::Other].map(|bridge| {
+            let receiver = arrived(&steps, bridge, false);
+            shapes(&receiver, bridge == Bridge::Ours)
         });
         forget_kept_descriptions(&mut ours, &theirs);
         prop_assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn code_that_asks_us_for_the_context_finds_it_without_activation(
+        steps in prop::collection::vec(Step::any(), 1..40)
+    ) {
+        let [with, without] = [Bridge::Ours, Bridge::OursWithoutActivation]
+            .map(|bridge| shapes(&arrived(&steps, bridge, true), true));
+        prop_assert_eq!(with, without);
     }
 }

@@ -204,7 +204,8 @@ impl Bridge {
 
     fn home(&self, event: &Event<'_>, around: Option<&Arc<Open>>) -> Home {
         if event.is_contextual() {
-            return Home::Current;
+            let inside = local::inside().and_then(|open| open.place());
+            return inside.map_or(Home::Current, Home::Named);
         }
         let Some(around) = around else {
             return Home::Named(OtelContext::new());

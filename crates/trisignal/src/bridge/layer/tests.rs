@@ -105,6 +105,7 @@ impl Out {
             redactor: Redactor::default(),
             baggage: Vec::new(),
             events: Some(Level::WARN),
+            activates: true,
             tracer: None,
         }
     }

@@ -81,6 +81,11 @@ const OURS: &[(&[&str], &str)] = &[
     (&["console", "format"], "OTEL_RUST_CONSOLE"),
     (&["console", "filter"], "RUST_LOG"),
     (&["traces", "filter"], "OTEL_RUST_TRACES_FILTER"),
+    (&["traces", "span_events"], "OTEL_RUST_SPAN_EVENTS"),
+    (
+        &["traces", "context_activation"],
+        "OTEL_RUST_CONTEXT_ACTIVATION",
+    ),
     (&["logs", "filter"], "OTEL_RUST_LOGS_FILTER"),
     (&["logs", "trace_based"], "OTEL_RUST_LOGS_TRACE_BASED"),
     (&["sampling", "rules"], "OTEL_RUST_SAMPLING_RULES"),

@@ -8,6 +8,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use proptest::prelude::*;
 use tracing::field::{Empty, display};
 use tracing::{Span, debug_span, error, info, info_span, warn};
+use trisignal::context;
 use trisignal::otel::{Context, KeyValue};
 
 /// The attribute by which a span of a program is known.
@@ -84,13 +85,32 @@ struct Running {
     /// Those that are entered, with how often.
     entered: Vec<Span>,
     api: Vec<opentelemetry::ContextGuard>,
+    /// What is entered last is left first, whether a span or a context.
+    nested: bool,
+    order: Vec<Kind>,
 }
 
-/// Runs `steps` on the current subscriber, and ends whatever is left open.
-pub(super) fn run(steps: &[Step], tracer: &SdkTracer) {
-    let mut running = Running::default();
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Span,
+    Api,
+}
+
+/// Runs `steps` on the current subscriber, and ends whatever is left open. `nested` leaves out what would leave spans and
+/// contexts in another order than the reverse of that in which they were entered.
+pub(super) fn run(steps: &[Step], tracer: &SdkTracer, nested: bool) {
+    let mut running = Running {
+        nested,
+        ..Running::default()
+    };
     for step in steps {
         running.step(step, tracer);
+    }
+    while let (true, Some(kind)) = (nested, running.order.pop()) {
+        match kind {
+            Kind::Api => drop(running.api.pop()),
+            Kind::Span => running.entered.pop().iter().for_each(exit),
+        }
     }
     while running.api.pop().is_some() {}
     while let Some(span) = running.entered.pop() {
@@ -114,6 +134,12 @@ impl Running {
                 if let Some(span) = pick(&self.open, *at).filter(entered).cloned() {
                     span.with_subscriber(|(id, dispatch)| dispatch.enter(id));
                     self.entered.push(span);
+                    self.order.push(Kind::Span);
+                }
+            }
+            Step::Exit(_) if self.nested => {
+                if self.leaves(Kind::Span) {
+                    self.entered.pop().iter().for_each(exit);
                 }
             }
             Step::Exit(at) => {
@@ -150,14 +176,21 @@ impl Running {
                 let mut span = tracer
                     .span_builder("api")
                     .with_kind(SpanKind::Client)
-                    .start_with_context(tracer, &Context::current());
+                    .start_with_context(tracer, &context::current());
                 span.set_attribute(KeyValue::new(KEY, self.keys));
-                self.api.push(Context::current_with_span(span).attach());
+                self.api.push(context::current().with_span(span).attach());
+                self.order.push(Kind::Api);
             }
+            Step::ApiEnd if self.nested && !self.leaves(Kind::Api) => {}
             // The guard held the last reference, so the span ends with it.
             Step::ApiEnd => drop(self.api.pop()),
             Step::ApiChange(what) => change(*what),
         }
+    }
+
+    /// Whether the last that was entered is a `kind`. It is left then.
+    fn leaves(&mut self, kind: Kind) -> bool {
+        self.order.pop_if(|last| *last == kind).is_some()
     }
 
     fn open(&self, parent: &Parent, look: u8) -> Span {
@@ -233,7 +266,7 @@ fn event_in(parent: &Span, look: u8) {
 }
 
 fn change(what: u8) {
-    let cx = Context::current();
+    let cx = context::current();
     let span = cx.span();
     match what % 4 {
         0 => span.set_attribute(KeyValue::new("dynamic", i64::from(what))),

@@ -3,6 +3,7 @@
 use opentelemetry::Context;
 use opentelemetry::KeyValue;
 use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::trace::TraceContextExt as _;
 
 use super::super::common::record;
 use super::{EVERYTHING, Service, only, proofs};
@@ -59,5 +60,25 @@ proofs! {
         assert_eq!(bodies, ["worked hard"]);
         let service = Service::ran(&[off]);
         assert_eq!(service.receiver.logs().count(), 2);
+    }
+
+    OTEL_RUST_SPAN_EVENTS => {
+        for (level, events) in [("", 1), ("info", 2), ("error", 0), ("off", 0), ("Warn", 1)] {
+            let service = Service::ran(&[("OTEL_RUST_SPAN_EVENTS", level)]);
+            assert_eq!(service.span().events.len(), events, "{level}");
+        }
+    }
+
+    OTEL_RUST_CONTEXT_ACTIVATION => {
+        for (activation, is_found) in [("", true), ("true", true), ("false", false)] {
+            let service = Service::new(&[("OTEL_RUST_CONTEXT_ACTIVATION", activation)]);
+            let found = record(&service.telemetry, || tracing::info_span!("work").in_scope(|| {
+                tracing::info!("worked");
+                [Context::current(), trisignal::context::current()].map(|cx| cx.has_active_span())
+            }));
+            assert_eq!(found, [is_found, true], "{activation}");
+            service.finish();
+            assert_eq!(service.log().span_id, service.span().span_id);
+        }
     }
 }

@@ -7,7 +7,7 @@ pub(in super::super) static TRISIGNAL: Type = Type::record(
     "Trisignal",
     &[
         Key::new("console", Shape::Mapping(&CONSOLE), "Standard output."),
-        Key::new("traces", Shape::Mapping(&FILTERED), "Exported spans."),
+        Key::new("traces", Shape::Mapping(&TRACES), "Exported spans."),
         Key::new("logs", Shape::Mapping(&LOGS), "Exported log records."),
         Key::new("metrics", Shape::Mapping(&METRICS), "Recorded metrics."),
         Key::new(
@@ -90,13 +90,25 @@ static LOGS: Type = Type::record(
     ],
 );
 
-static FILTERED: Type = Type::record(
-    "TrisignalSignal",
-    &[Key::new(
-        "filter",
-        TEXT,
-        "What is exported, in the syntax of `RUST_LOG`. Default `info`.",
-    )],
+static TRACES: Type = Type::record(
+    "TrisignalTraces",
+    &[
+        Key::new(
+            "filter",
+            TEXT,
+            "What is exported, in the syntax of `RUST_LOG`. Default `info`.",
+        ),
+        Key::new(
+            "span_events",
+            Shape::OneOf(&["off", "error", "warn", "info", "debug", "trace"]),
+            "Up to which level events of `tracing` are events of their span as well. Default `warn`.",
+        ),
+        Key::new(
+            "context_activation",
+            BOOL,
+            "`false` keeps entered spans from being OpenTelemetry's current context, as `OTEL_RUST_CONTEXT_ACTIVATION` says. Default true.",
+        ),
+    ],
 );
 
 static METRICS: Type = Type::record(
