@@ -31,6 +31,7 @@ use tracing_subscriber::{
 
 #[cfg(any(test, feature = "tracing-opentelemetry"))]
 use crate::bridge::events::capture::formats_well;
+use crate::scopes::Scopes;
 
 /// Crates whose events and spans never reach an exporter, with all their modules.
 const SILENCED_CRATES: &[&str] = &[
@@ -57,6 +58,8 @@ const SILENCED_PREFIX: &str = "opentelemetry";
 pub(crate) struct Filter {
     cell: Arc<FilterCell>,
     exporting: bool,
+    /// What is on at all, where a configurator says so.
+    scopes: Option<Arc<Scopes>>,
 }
 
 /// Where the directives of a filter are.
@@ -116,6 +119,7 @@ impl Filter {
                 directives: ArcSwap::from_pointee(directives),
             }),
             exporting: false,
+            scopes: None,
         }
     }
 
@@ -168,21 +172,34 @@ impl Filter {
         }
     }
 
+    /// The same filter for what is on in `scopes`.
+    pub(crate) fn scoped(self, scopes: &Option<Arc<Scopes>>) -> Filter {
+        Filter {
+            scopes: scopes.clone(),
+            ..self
+        }
+    }
+
     /// Whether `metadata` passes, given the spans that are entered now.
     pub(crate) fn passes<S>(&self, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
-        !self.silences(metadata.target()) && self.cell.load().env.enabled(metadata, cx.clone())
+        !self.silences(metadata) && self.cell.load().env.enabled(metadata, cx.clone())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         self.cell.load().env.max_level_hint()
     }
 
-    fn silences(&self, target: &str) -> bool {
-        self.exporting && is_silenced(target)
+    /// Whether no directive can have it pass: always the same for a callsite.
+    fn silences(&self, metadata: &Metadata<'_>) -> bool {
+        (self.exporting && is_silenced(metadata.target()))
+            || self
+                .scopes
+                .as_ref()
+                .is_some_and(|scopes| !scopes.pass(metadata))
     }
 
     fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.silences(metadata.target()) {
+        if self.silences(metadata) {
             return Interest::never();
         }
         layer::Filter::<()>::callsite_enabled(&self.cell.load().env, metadata)
@@ -214,6 +231,7 @@ impl Clone for Filter {
     fn clone(&self) -> Self {
         Filter {
             exporting: self.exporting,
+            scopes: self.scopes.clone(),
             ..Filter::new(Directives::clone(&self.cell.load()))
         }
     }
@@ -396,7 +414,7 @@ struct SpanLayerFilter(Filter);
 #[cfg(any(test, feature = "tracing-opentelemetry"))]
 impl SpanLayerFilter {
     fn wants_event(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN && !self.0.silences(metadata.target())
+        *metadata.level() <= Level::WARN && !self.0.silences(metadata)
     }
 }
 

@@ -57,6 +57,7 @@ fn set_providers(telemetry: &Telemetry) {
     if let Some(methods) = &inner.config.http_known_methods {
         http::set_known_methods(methods);
     }
+    http::set_captured_headers(&inner.config.http_headers);
     if let Some(provider) = &inner.providers.tracer {
         global::set_tracer_provider(SdkTracerProvider::clone(provider));
     }

@@ -76,12 +76,14 @@ mod metrics;
 )]
 mod otlp;
 mod otlp_json;
+mod patterns;
 mod pipeline;
 mod providers;
 mod redact;
 mod report;
 mod resource;
 mod sampling;
+mod scopes;
 mod shutdown_signal;
 mod telemetry;
 mod transport;

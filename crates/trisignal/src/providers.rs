@@ -35,9 +35,7 @@ use crate::pipeline::processors::{
 use crate::pipeline::signal::Signal;
 use crate::pipeline::{Collect, Shared};
 use crate::sampling::{self, Chosen};
-
-/// The scope of what is recorded with `tracing`.
-const TRACER: &str = "trisignal";
+use crate::scopes::TRACING;
 
 /// The SDK's part, as far as signals are exported.
 #[derive(Default)]
@@ -131,7 +129,7 @@ impl Providers {
             baggage: config.baggage_attributes.clone(),
             events: config.span_events.into_level(),
             activates: config.context_activation,
-            tracer: processors_want_them.then(|| provider.tracer(TRACER)),
+            tracer: processors_want_them.then(|| provider.tracer(TRACING)),
         })
     }
 
@@ -144,7 +142,7 @@ impl Providers {
                 limits: config.limits.logs,
             }
         } else {
-            LogExport::Sdk(provider.logger(TRACER))
+            LogExport::Sdk(provider.logger(TRACING))
         })
     }
 
@@ -164,7 +162,7 @@ impl Providers {
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         let provider = self.tracer.as_ref().filter(|_| self.other_bridge)?;
-        Some(other::span_layer(provider.tracer(TRACER), filter()))
+        Some(other::span_layer(provider.tracer(TRACING), filter()))
     }
 
     /// There is no other bridge.

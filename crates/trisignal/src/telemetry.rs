@@ -215,10 +215,13 @@ impl Telemetry {
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         // Spans first: our layer looks for the context that the other bridge makes.
+        let Inner {
+            config, control, ..
+        } = &*self.inner;
         Layer::and_then(
             self.inner
                 .providers
-                .other_layer(|| self.inner.control.traces()),
+                .other_layer(|| control.traces().scoped(&config.tracers)),
             bridge::layer(self.layer_options()),
         )
     }
@@ -252,9 +255,9 @@ impl Telemetry {
         let span_filter = providers.tracer.is_some();
         BridgeOptions {
             console: Some(console),
-            logs: logs.map(|logs| (logs, control.logs())),
+            logs: logs.map(|logs| (logs, control.logs().scoped(&config.loggers))),
             spans: shared.and_then(|shared| providers.span_export(config, shared)),
-            span_filter: span_filter.then(|| control.traces()),
+            span_filter: span_filter.then(|| control.traces().scoped(&config.tracers)),
             baggage: config.baggage_attributes.clone(),
             trace_based: config.logs_trace_based,
             redactor: config.redaction.clone(),

@@ -15,6 +15,9 @@ const REDACTED: &str = "REDACTED";
 pub(crate) struct Capture(Option<Arc<[(HeaderName, Key)]>>);
 
 impl Capture {
+    /// Captures nothing.
+    pub(crate) const NOTHING: Self = Self(None);
+
     /// Captures the headers `names` under `{prefix}.{name}`.
     pub(crate) fn new(prefix: &str, names: impl IntoIterator<Item = HeaderName>) -> Self {
         let pairs: Arc<[_]> = names

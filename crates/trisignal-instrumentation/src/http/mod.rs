@@ -66,7 +66,7 @@ pub(crate) use self::semconv::protocol_version;
 pub use self::semconv::set_known_methods;
 pub(crate) use self::server::Origin;
 pub use self::server::{ServerLayer, ServerService};
-pub use self::settings::{Resend, UrlTemplate};
+pub use self::settings::{CapturedHeaders, Resend, UrlTemplate, set_captured_headers};
 pub use crate::exchange::{ResponseBody, ServerFuture, Trust};
 
 /// The `tracing` target of the spans of this module.

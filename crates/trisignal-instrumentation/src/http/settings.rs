@@ -1,21 +1,78 @@
 //! What both layers can be told, and what a request can say about itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName};
 
 use super::semconv::{KnownMethods, Redaction};
-use crate::exchange::Capture;
+use crate::exchange::{Capture, Side};
 
 /// The settings that server and client share.
 #[derive(Clone, Default)]
 pub(super) struct Settings {
     pub(super) methods: KnownMethods,
     pub(super) redaction: Redaction,
-    pub(super) request_headers: Capture,
-    pub(super) response_headers: Capture,
+    /// As the process says, where nothing else is said.
+    pub(super) request_headers: Option<Capture>,
+    pub(super) response_headers: Option<Capture>,
     pub(super) body_sizes: bool,
+}
+
+/// The headers that the spans of a process show: see [`set_captured_headers`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CapturedHeaders {
+    /// Of requests to servers.
+    pub server_request: Vec<HeaderName>,
+    /// Of their responses.
+    pub server_response: Vec<HeaderName>,
+    /// Of requests of clients.
+    pub client_request: Vec<HeaderName>,
+    /// Of the responses that they got.
+    pub client_response: Vec<HeaderName>,
+}
+
+/// What the process shows, where it was told.
+static PROCESS: OnceLock<[Capture; 4]> = OnceLock::new();
+static NOTHING: Capture = Capture::NOTHING;
+
+/// The headers that the spans of all servers and clients of the process show, unless a layer or a client is told otherwise itself. The
+/// first call of a process counts; `trisignal` makes it when it is installed, by the configuration file.
+pub fn set_captured_headers(headers: &CapturedHeaders) {
+    let request = |names: &[HeaderName]| Capture::new(REQUEST, names.iter().cloned());
+    let response = |names: &[HeaderName]| Capture::new(RESPONSE, names.iter().cloned());
+    let _ = PROCESS.set([
+        request(&headers.server_request),
+        response(&headers.server_response),
+        request(&headers.client_request),
+        response(&headers.client_response),
+    ]);
+}
+
+pub(super) const REQUEST: &str = "http.request.header";
+pub(super) const RESPONSE: &str = "http.response.header";
+
+impl Settings {
+    pub(super) fn request_headers(&self, side: Side) -> &Capture {
+        let of_process = || match side {
+            Side::Server => of_process(0),
+            Side::Client => of_process(2),
+        };
+        self.request_headers.as_ref().unwrap_or_else(of_process)
+    }
+
+    pub(super) fn response_headers(&self, side: Side) -> &Capture {
+        let of_process = || match side {
+            Side::Server => of_process(1),
+            Side::Client => of_process(3),
+        };
+        self.response_headers.as_ref().unwrap_or_else(of_process)
+    }
+}
+
+fn of_process(index: usize) -> &'static Capture {
+    PROCESS.get().map_or(&NOTHING, |all| &all[index])
 }
 
 /// A request extension: this request was sent before, and is sent for the given time again.
@@ -94,28 +151,28 @@ macro_rules! setters {
         /// The request headers to put on the span, as `http.request.header.<name>`. A value that is
         /// marked as sensitive is shown as `REDACTED`.
         ///
-        /// Default: none.
+        /// Default: those of [`set_captured_headers`](crate::http::set_captured_headers), else none.
         #[must_use]
         pub fn capture_request_headers(
             mut $self,
             names: impl IntoIterator<Item = http::HeaderName>,
         ) -> Self {
-            let capture = $crate::exchange::Capture::new("http.request.header", names);
-            $settings.request_headers = capture;
+            use $crate::http::settings::REQUEST;
+            $settings.request_headers = Some($crate::exchange::Capture::new(REQUEST, names));
             $self
         }
 
         /// The response headers to put on the span, as `http.response.header.<name>`. A value that
         /// is marked as sensitive is shown as `REDACTED`.
         ///
-        /// Default: none.
+        /// Default: those of [`set_captured_headers`](crate::http::set_captured_headers), else none.
         #[must_use]
         pub fn capture_response_headers(
             mut $self,
             names: impl IntoIterator<Item = http::HeaderName>,
         ) -> Self {
-            let capture = $crate::exchange::Capture::new("http.response.header", names);
-            $settings.response_headers = capture;
+            use $crate::http::settings::RESPONSE;
+            $settings.response_headers = Some($crate::exchange::Capture::new(RESPONSE, names));
             $self
         }
 

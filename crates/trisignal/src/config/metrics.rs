@@ -1,13 +1,16 @@
 //! What becomes of metrics before they are exported, and the page for Prometheus.
 
+use std::sync::Arc;
+
 use opentelemetry_sdk::metrics::InstrumentKind;
 
 use crate::metrics::exemplar::ExemplarFilter;
 use crate::metrics::views::{CARDINALITY, View};
+use crate::scopes::Scopes;
 
 use super::parse::Problems;
 use super::reader::Reader;
-use super::variables as table;
+use super::variables::{self as table, Signal};
 use super::{ConfigError, ExporterConfig, HistogramAggregation};
 use super::{Exporter, Origin, Settings, SignalConfig, file, show};
 
@@ -24,6 +27,8 @@ pub(crate) struct MetricsConfig {
     pub kind_limits: Vec<(InstrumentKind, usize)>,
     /// Known to be ones that the SDK takes.
     pub views: Vec<View>,
+    /// Meters that are off, where any are.
+    pub meters: Option<Arc<Scopes>>,
 }
 
 /// The page that Prometheus scrapes.
@@ -107,6 +112,7 @@ pub(super) fn metrics(
             _ => Vec::new(),
         },
         views,
+        meters: file::scopes(Signal::Metrics, reader),
     }
 }
 

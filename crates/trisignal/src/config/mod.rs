@@ -37,9 +37,11 @@ mod warning;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
+use trisignal_instrumentation::http::CapturedHeaders;
 use trisignal_instrumentation::propagation::Format;
 
 use crate::bridge::suppress::Suppression;
@@ -50,6 +52,7 @@ use crate::metrics::OwnMetrics;
 use crate::pipeline::signal::Signal;
 use crate::redact::Redactor;
 use crate::sampling::SamplerConfig;
+use crate::scopes::Scopes;
 
 pub use entities::Entity;
 pub use environment::{Environment, ProcessEnvironment};
@@ -79,6 +82,9 @@ pub(crate) struct Config {
     pub logs_filter: String,
     /// What is exported, in the syntax of `EnvFilter`; known to parse.
     pub traces_filter: String,
+    /// Tracers and loggers that are off, where any are.
+    pub tracers: Option<Arc<Scopes>>,
+    pub loggers: Option<Arc<Scopes>>,
     pub sampler: SamplerConfig,
     /// Log records of traces that are not recorded are not exported, below a warning.
     pub logs_trace_based: bool,
@@ -102,6 +108,8 @@ pub(crate) struct Config {
     pub baggage_attributes: Vec<&'static str>,
     /// The methods that HTTP spans show by name, where not the instrumentation's own list.
     pub http_known_methods: Option<Vec<String>>,
+    /// The headers that HTTP spans show, where neither server nor client says so itself.
+    pub http_headers: CapturedHeaders,
     /// What keeps call sites of events from flooding.
     pub suppression: Suppression,
     /// What hides secrets, with the user's own rule.

@@ -73,6 +73,8 @@ pub(super) fn resolve_from(
             &table::TRACES_FILTER,
             reader,
         ),
+        tracers: file::scopes(Signal::Traces, reader),
+        loggers: file::scopes(Signal::Logs, reader),
         sampler: sampling::resolve(settings, reader),
         logs_trace_based: reader.pick(
             "logs.trace_based",
@@ -121,6 +123,7 @@ pub(super) fn resolve_from(
         ),
         baggage_attributes: baggage_attributes(settings, reader),
         http_known_methods: http_known_methods(settings, reader),
+        http_headers: file::captured_headers(reader),
         suppression: suppression(settings, reader),
         redaction: redactor(settings, reader),
         outbox: constant(

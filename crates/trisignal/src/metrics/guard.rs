@@ -20,6 +20,7 @@ use super::DRAIN;
 use super::cells::values::{Keeper, Keepers};
 use super::exemplar::capture::{Capture, Captured};
 use super::exemplar::{ExemplarFilter, Store, Stream};
+use super::keys::{Sieve, Sift as _, SiftedObserver};
 use super::views::{Described, Views};
 
 /// What is called for each panic, from the thread that collects.
@@ -30,16 +31,10 @@ type OnPanic = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct GuardedMeterProvider {
     inner: SdkMeterProvider,
     on_panic: OnPanic,
-    exemplars: Option<Exemplars>,
-    histograms: Arc<Keepers>,
-}
-
-/// What makes exemplars of measurements.
-#[derive(Clone)]
-struct Exemplars {
-    store: Arc<Store>,
     /// The same that the SDK has.
-    views: Views,
+    views: Option<Views>,
+    exemplars: Option<Arc<Store>>,
+    histograms: Arc<Keepers>,
 }
 
 impl GuardedMeterProvider {
@@ -57,15 +52,18 @@ impl GuardedMeterProvider {
         Self {
             inner,
             on_panic,
+            views: None,
             exemplars: None,
             histograms,
         }
     }
 
-    /// Has instruments offer what they measure to `store`, as far as its filter may ever be open.
+    /// Has instruments do what `views` say and the SDK can't, and offer what they measure to `store`, as far as its filter may ever
+    /// be open.
     pub(crate) fn with_exemplars(mut self, store: Arc<Store>, views: Views) -> Self {
         let may_open = store.filter() != ExemplarFilter::AlwaysOff;
-        self.exemplars = may_open.then_some(Exemplars { store, views });
+        self.exemplars = may_open.then_some(store);
+        self.views = Some(views);
         self
     }
 }
@@ -77,6 +75,7 @@ impl MeterProvider for GuardedMeterProvider {
             meter,
             scope,
             on_panic: Arc::clone(&self.on_panic),
+            views: self.views.clone(),
             exemplars: self.exemplars.clone(),
             histograms: Arc::clone(&self.histograms),
         }))
@@ -87,7 +86,8 @@ struct GuardedMeter {
     meter: Meter,
     scope: InstrumentationScope,
     on_panic: OnPanic,
-    exemplars: Option<Exemplars>,
+    views: Option<Views>,
+    exemplars: Option<Arc<Store>>,
     histograms: Arc<Keepers>,
 }
 
@@ -100,14 +100,9 @@ impl GuardedMeter {
         kind: InstrumentKind,
         bounds: Option<&[f64]>,
     ) -> Option<Capture> {
-        let Exemplars { store, views } = self.exemplars.as_ref()?;
-        let described = Described {
-            name,
-            kind,
-            unit: unit.unwrap_or_default(),
-            scope: &self.scope,
-        };
-        let plans = views.plans(described, bounds).into_iter();
+        let store = self.exemplars.as_ref()?;
+        let described = self.described(name, unit, kind);
+        let plans = self.views.as_ref()?.plans(described, bounds).into_iter();
         let streams = plans.map(|plan| {
             let make = || Stream::new(plan.attributes, plan.shape, plan.limit);
             store.stream(&self.scope, &plan.name, make)
@@ -116,10 +111,36 @@ impl GuardedMeter {
         (!streams.is_empty()).then(|| Capture::new(Arc::clone(store), streams))
     }
 
-    fn guard<M: 'static>(&self, callback: Callback<M>) -> Callback<M> {
+    /// What chooses the attributes of an instrument before the SDK does.
+    fn sieve(&self, name: &str, unit: Option<&str>, kind: InstrumentKind) -> Option<Sieve> {
+        self.views.as_ref()?.sieve(self.described(name, unit, kind))
+    }
+
+    fn described<'a>(
+        &'a self,
+        name: &'a str,
+        unit: Option<&'a str>,
+        kind: InstrumentKind,
+    ) -> Described<'a> {
+        Described {
+            name,
+            kind,
+            unit: unit.unwrap_or_default(),
+            scope: &self.scope,
+        }
+    }
+
+    fn guard<M: 'static>(&self, callback: Callback<M>, sieve: Option<Sieve>) -> Callback<M> {
         let on_panic = Arc::clone(&self.on_panic);
         Box::new(move |observer: &dyn AsyncInstrument<M>| {
-            if !survives(|| callback(observer)) {
+            let observe = || match &sieve {
+                Some(sieve) => callback(&SiftedObserver {
+                    inner: observer,
+                    sieve,
+                }),
+                None => callback(observer),
+            };
+            if !survives(observe) {
                 on_panic();
             }
         })
@@ -144,10 +165,11 @@ macro_rules! delegate {
         $(fn $method(&self, asked: InstrumentBuilder<'_, $instrument<$value>>) -> $instrument<$value> {
             let kind = InstrumentKind::$instrument;
             let capture = self.capture(&asked.name, asked.unit.as_deref(), kind, None);
+            let sieve = self.sieve(&asked.name, asked.unit.as_deref(), kind);
             let mut builder = self.meter.$method(asked.name);
             builder.description = asked.description;
             builder.unit = asked.unit;
-            let inner = builder.build();
+            let inner = builder.build().sift(sieve);
             match capture {
                 Some(capture) => $instrument::new(Arc::new(Captured { inner, capture })),
                 None => inner,
@@ -162,22 +184,24 @@ macro_rules! delegate_histograms {
         $(fn $method(&self, asked: HistogramBuilder<'_, Histogram<$value>>) -> Histogram<$value> {
             let (kind, bounds) = (InstrumentKind::Histogram, asked.boundaries.as_deref());
             let capture = self.capture(&asked.name, asked.unit.as_deref(), kind, bounds);
+            let sieve = self.sieve(&asked.name, asked.unit.as_deref(), kind);
             let mut builder = self.meter.$method(asked.name);
             builder.description = asked.description;
             builder.unit = asked.unit;
             builder.boundaries = asked.boundaries;
-            Histogram::new(Arc::new(Keeper::new(builder.build(), capture, &self.histograms)))
+            Histogram::new(Arc::new(Keeper::new(builder.build().sift(sieve), capture, &self.histograms)))
         })*
     };
 }
 
 macro_rules! guarded {
-    ($($method:ident: $instrument:ty, $value:ty;)*) => {
-        $(fn $method(&self, asked: AsyncInstrumentBuilder<'_, $instrument, $value>) -> $instrument {
+    ($($method:ident: $instrument:ident of $value:ty;)*) => {
+        $(fn $method(&self, asked: AsyncInstrumentBuilder<'_, $instrument<$value>, $value>) -> $instrument<$value> {
+            let sieve = self.sieve(&asked.name, asked.unit.as_deref(), InstrumentKind::$instrument);
             let mut builder = self.meter.$method(asked.name);
             builder.description = asked.description;
             builder.unit = asked.unit;
-            builder.callbacks = asked.callbacks.into_iter().map(|callback| self.guard(callback)).collect();
+            builder.callbacks = asked.callbacks.into_iter().map(|callback| self.guard(callback, sieve.clone())).collect();
             builder.build()
         })*
     };
@@ -201,13 +225,13 @@ impl InstrumentProvider for GuardedMeter {
     }
 
     guarded! {
-        u64_observable_counter: ObservableCounter<u64>, u64;
-        f64_observable_counter: ObservableCounter<f64>, f64;
-        i64_observable_up_down_counter: ObservableUpDownCounter<i64>, i64;
-        f64_observable_up_down_counter: ObservableUpDownCounter<f64>, f64;
-        u64_observable_gauge: ObservableGauge<u64>, u64;
-        i64_observable_gauge: ObservableGauge<i64>, i64;
-        f64_observable_gauge: ObservableGauge<f64>, f64;
+        u64_observable_counter: ObservableCounter of u64;
+        f64_observable_counter: ObservableCounter of f64;
+        i64_observable_up_down_counter: ObservableUpDownCounter of i64;
+        f64_observable_up_down_counter: ObservableUpDownCounter of f64;
+        u64_observable_gauge: ObservableGauge of u64;
+        i64_observable_gauge: ObservableGauge of i64;
+        f64_observable_gauge: ObservableGauge of f64;
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod exemplar;
 pub(crate) mod guard;
 mod health;
 mod instruments;
+pub(crate) mod keys;
 pub(crate) mod own;
 mod pending;
 mod process;

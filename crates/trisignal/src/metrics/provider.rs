@@ -51,7 +51,8 @@ impl Meters {
             streams.cardinality_limit,
             streams.kind_limits.clone(),
             streams.exponential,
-        );
+        )
+        .with_meters(streams.meters.clone());
         let exemplars = Arc::new(Store::new(streams.exemplars));
         let overflows = Arc::new(OverflowWatch::default());
         let builder = SdkMeterProvider::builder().with_resource(config.resource.clone());

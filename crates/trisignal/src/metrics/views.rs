@@ -1,6 +1,5 @@
 //! Views: which instruments are exported, under which names, with which attributes and how many series.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use opentelemetry::{InstrumentationScope, Key};
@@ -10,6 +9,10 @@ use opentelemetry_sdk::metrics::{
 
 use super::DRAIN;
 use super::exemplar::Shape;
+use super::keys::{Keys, Sieve};
+use crate::patterns::Patterns;
+use crate::sampling::rules::Pattern;
+use crate::scopes::Scopes;
 
 /// The bounds that the SDK gives a histogram that says none.
 pub(crate) const DEFAULT_BOUNDS: [f64; 15] = [
@@ -67,7 +70,8 @@ pub(crate) struct Select {
 pub(crate) struct Keep {
     pub(crate) name: Option<String>,
     pub(crate) description: Option<String>,
-    pub(crate) attributes: Option<Vec<String>>,
+    /// All when `None`.
+    pub(crate) attributes: Option<Keys>,
     pub(crate) aggregation: Option<Aggregation>,
     pub(crate) cardinality_limit: Option<usize>,
 }
@@ -116,7 +120,24 @@ impl View {
     /// Keeps only attributes with these keys; none at all makes one series. Exemplars still have the others.
     #[must_use]
     pub fn attributes<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        self.keep.attributes = Some(keys.into_iter().map(Into::into).collect());
+        let keys = keys.into_iter().map(|key| Key::from(key.into()));
+        self.keep.attributes = Some(Keys::Only(Arc::new(keys.collect())));
+        self
+    }
+
+    /// Keeps all attributes but those with these keys, in which `*` stands for any characters and `?` for one; in place of
+    /// [`attributes`](Self::attributes). Exemplars still have the others. Where several views choose the same instrument, what any
+    /// of them keeps is in the metrics of this one.
+    #[must_use]
+    pub fn without_attributes<K: Into<String>>(
+        mut self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        let patterns = Patterns {
+            included: Vec::new(),
+            excluded: keys.into_iter().map(Pattern::new).collect(),
+        };
+        self.keep.attributes = Some(Keys::Like(Arc::new(patterns)));
         self
     }
 
@@ -190,8 +211,8 @@ impl Keep {
         if let Some(description) = &self.description {
             builder = builder.with_description(description.clone());
         }
-        if let Some(keys) = &self.attributes {
-            builder = builder.with_allowed_attribute_keys(keys.iter().cloned().map(Key::from));
+        if let Some(Keys::Only(keys)) = &self.attributes {
+            builder = builder.with_allowed_attribute_keys(keys.iter().cloned());
         }
         if let Some(aggregation) = self.aggregation.as_ref().or(histogram) {
             builder = builder.with_aggregation(aggregation.clone());
@@ -225,7 +246,7 @@ impl<'a> Described<'a> {
 pub(crate) struct Plan {
     pub(crate) name: String,
     /// All when `None`.
-    pub(crate) attributes: Option<Arc<HashSet<Key>>>,
+    pub(crate) attributes: Option<Keys>,
     pub(crate) shape: Shape,
     pub(crate) limit: usize,
 }
@@ -239,6 +260,8 @@ pub(crate) struct Views {
     kind_limits: Arc<[(InstrumentKind, usize)]>,
     /// Of histograms that say no bounds.
     histogram: Option<Aggregation>,
+    /// Meters that are off.
+    meters: Option<Arc<Scopes>>,
 }
 
 impl Views {
@@ -254,7 +277,14 @@ impl Views {
             limit,
             kind_limits: kind_limits.into(),
             histogram: exponential.then_some(EXPONENTIAL),
+            meters: None,
         }
+    }
+
+    /// Instruments of meters that are off bring nothing, whatever views say.
+    pub(crate) fn with_meters(mut self, meters: Option<Arc<Scopes>>) -> Self {
+        self.meters = meters;
+        self
     }
 
     /// Gives them to the SDK.
@@ -264,13 +294,19 @@ impl Views {
             builder = builder.with_view(move |instrument: &Instrument| {
                 let described = Described::of(instrument);
                 let view = views.views.get(index)?;
-                let chosen = described.name != DRAIN && view.select.fits(&described);
+                let chosen = views.applies_to(&described) && view.select.fits(&described);
                 chosen.then(|| views.stream(&view.keep, described.kind))?
             });
         }
         let views = self.clone();
         builder.with_view(move |instrument: &Instrument| {
             let described = Described::of(instrument);
+            if !views.is_on(&described) {
+                return Stream::builder()
+                    .with_aggregation(Aggregation::Drop)
+                    .build()
+                    .ok();
+            }
             let is_chosen = views.chosen(&described).next().is_some();
             (!is_chosen).then(|| views.stream(&Keep::default(), described.kind))?
         })
@@ -278,6 +314,9 @@ impl Views {
 
     /// What becomes of an instrument that asks for `bounds`; nothing where it is dropped.
     pub(crate) fn plans(&self, instrument: Described<'_>, bounds: Option<&[f64]>) -> Vec<Plan> {
+        if !self.is_on(&instrument) {
+            return Vec::new();
+        }
         let default = Keep::default();
         let mut chosen: Vec<&Keep> = self.chosen(&instrument).map(|view| &view.keep).collect();
         if chosen.is_empty() {
@@ -289,10 +328,7 @@ impl Views {
                 .name
                 .clone()
                 .unwrap_or_else(|| instrument.name.to_owned()),
-            attributes: keep.attributes.as_ref().map(|keys| {
-                let keys = keys.iter().cloned().map(Key::from);
-                Arc::new(keys.collect())
-            }),
+            attributes: keep.attributes.clone(),
             shape: self.shape(keep, instrument.kind, bounds),
             limit: keep
                 .cardinality_limit
@@ -302,10 +338,28 @@ impl Views {
     }
 
     fn chosen(&self, instrument: &Described<'_>) -> impl Iterator<Item = &View> {
-        // What a view for everything is not for: it brings no metrics, and all of them would be lost without it.
-        let is_own = instrument.name == DRAIN;
-        let fits = move |view: &&View| !is_own && view.select.fits(instrument);
+        let applies = self.applies_to(instrument);
+        let fits = move |view: &&View| applies && view.select.fits(instrument);
         self.views.iter().filter(fits)
+    }
+
+    /// Whether any view may choose it.
+    fn applies_to(&self, instrument: &Described<'_>) -> bool {
+        // What a view for everything is not for: it brings no metrics, and all of them would be lost without it.
+        instrument.name != DRAIN && self.is_on(instrument)
+    }
+
+    fn is_on(&self, instrument: &Described<'_>) -> bool {
+        let meters = self.meters.as_ref();
+        instrument.name == DRAIN
+            || meters.is_none_or(|meters| meters.enabled(instrument.scope.name()))
+    }
+
+    /// What chooses the attributes of an instrument before the SDK does.
+    pub(crate) fn sieve(&self, instrument: Described<'_>) -> Option<Sieve> {
+        let is_kept = |view: &&View| !matches!(view.keep.aggregation, Some(Aggregation::Drop));
+        let chosen = self.chosen(&instrument).filter(is_kept);
+        Sieve::of(chosen.map(|view| view.keep.attributes.as_ref()))
     }
 
     fn limit_of(&self, kind: InstrumentKind) -> usize {

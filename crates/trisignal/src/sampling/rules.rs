@@ -193,7 +193,7 @@ impl Pattern {
         }
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Exactly(text) | Self::Like(text) => text,
         }

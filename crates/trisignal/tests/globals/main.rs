@@ -10,6 +10,7 @@ mod certificates;
 mod common;
 mod diagnostics;
 mod ending;
+mod headers;
 mod host;
 mod idle;
 mod installing;

@@ -29,6 +29,7 @@ mod redaction;
 mod rejected;
 mod reload;
 mod sampling;
+mod scopes;
 mod self_metrics;
 mod signals;
 mod spans;

@@ -28,7 +28,10 @@ impl ClientLayer {
     /// Starts the exchange of `request` and makes the request carry it.
     pub(super) fn begin(&self, request: &mut impl ClientRequest) -> Exchange {
         let exchange = self.exchange(request);
-        exchange.capture(&self.settings.request_headers, request.headers());
+        exchange.capture(
+            self.settings.request_headers(Side::Client),
+            request.headers(),
+        );
         let headers: &mut HeaderMap = request.headers_mut();
         {
             let _scope = exchange.enter();
@@ -63,7 +66,7 @@ impl ClientLayer {
             side: Side::Client,
             started: Instant::now(),
             outcome: Either::Http(Outcome::new(without_body, sizes)),
-            capture: self.settings.response_headers.clone(),
+            capture: self.settings.response_headers(Side::Client).clone(),
             measures: Some(Measures {
                 duration: instruments.duration.clone(),
                 attributes: attributes(seen),

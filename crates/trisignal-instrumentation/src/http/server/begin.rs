@@ -47,7 +47,7 @@ impl Config {
         } else {
             self.exchange(parts, &inbound, instruments)
         };
-        exchange.capture(&self.settings.request_headers, &parts.headers);
+        exchange.capture(self.settings.request_headers(Side::Server), &parts.headers);
         let correlation = inbound.open(&mut exchange);
         (exchange, correlation)
     }
@@ -81,7 +81,7 @@ impl Config {
             side: Side::Server,
             started: Instant::now(),
             outcome: Either::Http(Outcome::new(without_body, sizes)),
-            capture: self.settings.response_headers.clone(),
+            capture: self.settings.response_headers(Side::Server).clone(),
             measures: Some(measures(seen, instruments)),
             end: End::Abandoned,
         }

@@ -8,6 +8,7 @@
 mod compose;
 mod cursor;
 mod exporters;
+mod headers;
 mod nearest;
 mod node;
 mod pattern;
@@ -16,6 +17,7 @@ mod read;
 mod resource;
 mod sampler;
 mod schema;
+mod scopes;
 mod substitute;
 #[cfg(test)]
 mod tests;
@@ -40,10 +42,12 @@ use validate::Validator;
 use values::Values;
 
 pub(super) use exporters::exporters;
+pub(super) use headers::captured_headers;
 pub use problem::FileProblem;
 pub(super) use problem::Problems;
 pub(super) use resource::{baggage_attributes, identity};
 pub(super) use sampler::sampler;
+pub(super) use scopes::scopes;
 pub(super) use views::{kind_limits, views};
 
 /// Names the file.

@@ -15,7 +15,7 @@ use super::super::{Origin, Settings, show};
 use super::Document;
 use super::cursor::{Cursor, number, whole};
 use super::node::{Kind, Node, Value};
-use super::pattern::Patterns;
+use super::pattern::patterns;
 use super::problem::{Position, Problems};
 use crate::resource::{self, Layers};
 
@@ -143,8 +143,8 @@ fn detect(section: &Cursor<'_>, reader: &Reader<'_>) -> Vec<KeyValue> {
         .variable("OTEL_SERVICE_NAME")
         .filter(|_| with_service);
     all.extend(name.map(|name| KeyValue::new(SERVICE_NAME, name)));
-    if let Some(patterns) = detection.get("attributes") {
-        let patterns = Patterns::of(&patterns);
+    if let Some(section) = detection.get("attributes") {
+        let patterns = patterns(&section);
         all.retain(|attribute| patterns.take(attribute.key.as_str()));
     }
     all

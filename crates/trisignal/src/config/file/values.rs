@@ -70,6 +70,16 @@ const PLACES: &[(&[&str], &str)] = &[
         &["logger_provider", "limits", "attribute_count_limit"],
         "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
     ),
+    // Weaker than the place of our own, which is read after it.
+    (
+        &[
+            "logger_provider",
+            "logger_configurator/development",
+            "default_config",
+            "trace_based",
+        ],
+        "OTEL_RUST_LOGS_TRACE_BASED",
+    ),
     (
         &["meter_provider", "exemplar_filter"],
         "OTEL_METRICS_EXEMPLAR_FILTER",

@@ -1,13 +1,20 @@
 //! Views and cardinality limits of a file.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use opentelemetry::Key;
 use opentelemetry_sdk::metrics::{Aggregation, InstrumentKind};
 
 use super::super::reader::Reader;
 use super::Document;
 use super::cursor::{Cursor, number};
 use super::node::{Kind, Value};
-use super::problem::Problems;
+use super::pattern::patterns;
+use crate::metrics::keys::Keys;
 use crate::metrics::views::{DEFAULT_BOUNDS, Keep, Select, View};
+use crate::patterns::Patterns;
+use crate::sampling::rules::Pattern;
 
 /// The views of the file.
 pub(in super::super) fn views(document: &Document, reader: &mut Reader<'_>) -> Vec<View> {
@@ -22,7 +29,7 @@ pub(in super::super) fn views(document: &Document, reader: &mut Reader<'_>) -> V
         };
         let view = View {
             select: select(&selector),
-            keep: keep(&stream, &mut reader.file_problems),
+            keep: keep(&stream),
         };
         let many = view
             .select
@@ -101,7 +108,7 @@ fn select(cursor: &Cursor<'_>) -> Select {
     }
 }
 
-fn keep(cursor: &Cursor<'_>, problems: &mut Problems) -> Keep {
+fn keep(cursor: &Cursor<'_>) -> Keep {
     let text = |key: &str| {
         let cursor = cursor.get(key)?;
         cursor.text().map(str::to_owned)
@@ -113,7 +120,7 @@ fn keep(cursor: &Cursor<'_>, problems: &mut Problems) -> Keep {
         description: text("description"),
         attributes: cursor
             .get("attribute_keys")
-            .and_then(|keys| attributes(&keys, problems)),
+            .and_then(|keys| attributes(&keys)),
         aggregation: cursor
             .get("aggregation")
             .and_then(|cursor| cursor.choice())
@@ -126,29 +133,21 @@ fn keep(cursor: &Cursor<'_>, problems: &mut Problems) -> Keep {
     }
 }
 
-/// The SDK chooses attributes by a list of keys, and by nothing else.
-fn attributes(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Vec<String>> {
-    if let Some(excluded) = cursor.get("excluded") {
-        problems.warning(
-            excluded.at(),
-            &excluded.path,
-            "is not used: attributes can only be chosen by a list of keys",
-            "these attributes are kept",
-        );
-    }
-    let included = cursor.get("included")?;
-    let items = included.items();
-    let keys: Vec<_> = items.iter().filter_map(Cursor::text).collect();
-    if keys.iter().any(|key| key.contains(['*', '?'])) {
-        problems.warning(
-            included.at(),
-            &included.path,
-            "has a pattern: attributes can only be chosen by a list of keys",
-            "all attributes are kept",
-        );
+/// A list of keys is the SDK's own business.
+fn attributes(cursor: &Cursor<'_>) -> Option<Keys> {
+    let patterns = patterns(cursor);
+    if patterns == Patterns::default() {
         return None;
     }
-    Some(keys.into_iter().map(str::to_owned).collect())
+    let exactly = |pattern: &Pattern| match pattern {
+        Pattern::Exactly(key) => Some(Key::from(key.clone())),
+        Pattern::Like(_) => None,
+    };
+    let list: Option<HashSet<Key>> = patterns.included.iter().map(exactly).collect();
+    Some(match list {
+        Some(keys) if patterns.excluded.is_empty() => Keys::Only(Arc::new(keys)),
+        _ => Keys::Like(Arc::new(patterns)),
+    })
 }
 
 fn aggregation(name: &str, cursor: &Cursor<'_>) -> Option<Aggregation> {

@@ -1,7 +1,7 @@
 //! The reservoirs of all series, found by the hash of a series' attributes.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -11,6 +11,7 @@ use opentelemetry::{InstrumentationScope, Key, KeyValue};
 use super::ExemplarFilter;
 use super::reservoir::{Exemplar, Offer, Reservoir};
 use crate::metrics::cardinality::OVERFLOW;
+use crate::metrics::keys::Keys;
 
 /// A series that nobody offered to in so many collections makes room where there is none.
 const IDLE_EPOCHS: u64 = 2;
@@ -39,7 +40,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 pub(crate) struct Stream {
     /// Of the attributes of measurements, those that make a series; all when `None`.
-    allowed: Option<Arc<HashSet<Key>>>,
+    allowed: Option<Keys>,
     shape: Shape,
     /// Series beyond it share one, as they do in the SDK.
     limit: usize,
@@ -179,7 +180,7 @@ impl Store {
 }
 
 impl Stream {
-    pub(crate) fn new(allowed: Option<Arc<HashSet<Key>>>, shape: Shape, limit: usize) -> Self {
+    pub(crate) fn new(allowed: Option<Keys>, shape: Shape, limit: usize) -> Self {
         Self {
             allowed,
             shape,
@@ -192,7 +193,7 @@ impl Stream {
     fn allows(&self, key: &Key) -> bool {
         self.allowed
             .as_ref()
-            .is_none_or(|allowed| allowed.contains(key))
+            .is_none_or(|allowed| allowed.have(key))
     }
 
     /// `key` where there is room for a new series, else the one for what overflows.

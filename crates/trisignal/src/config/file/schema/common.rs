@@ -232,9 +232,22 @@ pub(super) static PATTERNS: Type = Type::record(
     ],
 );
 
-/// The levels of a log, each with three steps between it and the next.
-pub(super) const SEVERITY: Shape = Shape::OneOf(&[
+pub(super) const SCOPE_NAME: Key = Key::new(
+    "name",
+    NAME,
+    "The name; `?` is any one character, `*` any number of them.",
+)
+.required();
+pub(super) const ENABLED: Key = Key::new(
+    "enabled",
+    Shape::Bool { nullable: false },
+    "Whether anything of it is recorded. Default true.",
+);
+
+/// The levels of a log, each with three steps between it and the next, in the order of their numbers from 1.
+pub(in super::super) static SEVERITIES: [&str; 24] = [
     "trace", "trace2", "trace3", "trace4", "debug", "debug2", "debug3", "debug4", "info", "info2",
     "info3", "info4", "warn", "warn2", "warn3", "warn4", "error", "error2", "error3", "error4",
     "fatal", "fatal2", "fatal3", "fatal4",
-]);
+];
+pub(super) const SEVERITY: Shape = Shape::OneOf(&SEVERITIES);

@@ -65,10 +65,17 @@ static HTTP: Type = Type::record(
     ],
 );
 
-const BY_CODE: &str = "code says it, where it makes the client or the server's layer";
 const HTTP_KEYS: [Key; 3] = [
-    Key::unused("request_captured_headers", TEXTS, BY_CODE),
-    Key::unused("response_captured_headers", TEXTS, BY_CODE),
+    Key::new(
+        "request_captured_headers",
+        TEXTS,
+        "Headers of requests that spans show, as `http.request.header.<name>`; what code says where it makes the client or the layer wins. Secrets among them are hidden as everywhere.",
+    ),
+    Key::new(
+        "response_captured_headers",
+        TEXTS,
+        "The same of responses, as `http.response.header.<name>`.",
+    ),
     Key::new(
         "known_methods",
         ANY_TEXTS,

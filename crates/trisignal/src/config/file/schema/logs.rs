@@ -1,10 +1,10 @@
 //! Logs: `logger_provider`.
 
 use super::common::{
-    ATTRIBUTE_COUNT, CONSOLE, NOTHING, OTLP_FILE, OTLP_GRPC, OTLP_HTTP, SEVERITY, VALUE_LENGTH,
-    batch_keys,
+    ATTRIBUTE_COUNT, CONSOLE, NOTHING, OTLP_FILE, OTLP_GRPC, OTLP_HTTP, SCOPE_NAME, SEVERITY,
+    VALUE_LENGTH, batch_keys,
 };
-use super::{BOOL, Key, NAME, Shape, Type, list};
+use super::{BOOL, Key, Shape, Type, list};
 
 pub(super) static LOGGER_PROVIDER: Type = Type::record(
     "LoggerProvider",
@@ -20,10 +20,10 @@ pub(super) static LOGGER_PROVIDER: Type = Type::record(
             Shape::Mapping(&LIMITS),
             "Limits of log records; they win over `attribute_limits`.",
         ),
-        Key::unused(
+        Key::new(
             "logger_configurator/development",
             Shape::Mapping(&CONFIGURATOR),
-            "`distribution.trisignal.logs.filter` says which log records are exported",
+            "Which log records are exported, by their target; all of them also have the name `trisignal`. The console is not affected.",
         ),
     ],
 );
@@ -91,24 +91,49 @@ static LIMITS: Type = Type::record("LogRecordLimits", &[VALUE_LENGTH, ATTRIBUTE_
 static CONFIGURATOR: Type = Type::record(
     "ExperimentalLoggerConfigurator",
     &[
-        Key::new("default_config", Shape::Mapping(&LOGGER_CONFIG), ""),
-        Key::new("loggers", list(&Shape::Mapping(&LOGGER_MATCHER)), ""),
+        Key::new(
+            "default_config",
+            Shape::Mapping(&LOGGER_CONFIG),
+            "Of all others. Default on.",
+        ),
+        Key::new(
+            "loggers",
+            list(&Shape::Mapping(&LOGGER_MATCHER)),
+            "The first that matches decides.",
+        ),
     ],
 );
 
 static LOGGER_MATCHER: Type = Type::record(
     "ExperimentalLoggerMatcherAndConfig",
     &[
-        Key::new("name", NAME, "").required(),
-        Key::new("config", Shape::Mapping(&LOGGER_CONFIG), "").required(),
+        SCOPE_NAME,
+        Key::new(
+            "config",
+            Shape::Mapping(&LOGGER_CONFIG),
+            "What holds for it.",
+        )
+        .required(),
     ],
 );
 
 static LOGGER_CONFIG: Type = Type::record(
     "ExperimentalLoggerConfig",
     &[
-        Key::new("enabled", BOOL, ""),
-        Key::new("minimum_severity", SEVERITY, ""),
-        Key::new("trace_based", BOOL, ""),
+        Key::new(
+            "enabled",
+            BOOL,
+            "Whether anything of it is recorded. Default true.",
+        ),
+        Key::new(
+            "minimum_severity",
+            SEVERITY,
+            "The least severity. Default all.",
+        ),
+        Key::new(
+            "trace_based",
+            BOOL,
+            "As `distribution.trisignal.logs.trace_based`, which wins; only in `default_config`, and elsewhere a warning.",
+        ),
     ],
 );

@@ -1,9 +1,10 @@
 //! Metrics: `meter_provider` with its readers and views.
 
 use super::common::{
-    HISTOGRAM, NOTHING, OTLP_GRPC_METRICS, OTLP_HTTP_METRICS, OUTPUT_STREAM, PATTERNS, TEMPORALITY,
+    ENABLED, HISTOGRAM, NOTHING, OTLP_GRPC_METRICS, OTLP_HTTP_METRICS, OUTPUT_STREAM, PATTERNS,
+    SCOPE_NAME, TEMPORALITY,
 };
-use super::{BOOL, COUNT, Key, NAME, SIZE, Shape, TEXT, Type, list, whole};
+use super::{BOOL, COUNT, Key, SIZE, Shape, TEXT, Type, list, whole};
 
 pub(super) static METER_PROVIDER: Type = Type::record(
     "MeterProvider",
@@ -24,10 +25,10 @@ pub(super) static METER_PROVIDER: Type = Type::record(
             Shape::OneOf(&["always_on", "always_off", "trace_based"]),
             "Which measurements may become exemplars. Default `trace_based`.",
         ),
-        Key::unused(
+        Key::new(
             "meter_configurator/development",
             Shape::Mapping(&CONFIGURATOR),
-            "a view with the aggregation `drop` turns off instruments",
+            "Which meters are on, by their names, whatever views say. That of static instruments is called like the service, that of telemetry's own `trisignal`.",
         ),
     ],
 );
@@ -35,21 +36,31 @@ pub(super) static METER_PROVIDER: Type = Type::record(
 static CONFIGURATOR: Type = Type::record(
     "ExperimentalMeterConfigurator",
     &[
-        Key::new("default_config", Shape::Mapping(&METER_CONFIG), ""),
-        Key::new("meters", list(&Shape::Mapping(&METER_MATCHER)), ""),
+        Key::new(
+            "default_config",
+            Shape::Mapping(&METER_CONFIG),
+            "Of all others. Default on.",
+        ),
+        Key::new(
+            "meters",
+            list(&Shape::Mapping(&METER_MATCHER)),
+            "The first that matches decides.",
+        ),
     ],
 );
 static METER_MATCHER: Type = Type::record(
     "ExperimentalMeterMatcherAndConfig",
     &[
-        Key::new("name", NAME, "").required(),
-        Key::new("config", Shape::Mapping(&METER_CONFIG), "").required(),
+        SCOPE_NAME,
+        Key::new(
+            "config",
+            Shape::Mapping(&METER_CONFIG),
+            "What holds for it.",
+        )
+        .required(),
     ],
 );
-static METER_CONFIG: Type = Type::record(
-    "ExperimentalMeterConfig",
-    &[Key::new("enabled", Shape::Bool { nullable: false }, "")],
-);
+static METER_CONFIG: Type = Type::record("ExperimentalMeterConfig", &[ENABLED]);
 
 static READER: Type = Type::choice(
     "MetricReader",
@@ -293,7 +304,7 @@ static STREAM: Type = Type::record(
         Key::new(
             "attribute_keys",
             Shape::Mapping(&PATTERNS),
-            "Attributes that are kept. Default all.",
+            "Attributes that are kept. Default all. Where several views choose the same instrument and one of them has patterns or `excluded`, what any of them keeps is in the metrics of that one.",
         ),
     ],
 );

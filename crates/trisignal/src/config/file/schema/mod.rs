@@ -11,6 +11,7 @@ mod root;
 mod traces;
 mod trisignal;
 
+pub(super) use common::SEVERITIES;
 pub(in super::super) use root::ROOT;
 
 /// The version of the schema, as `file_format` has it.

@@ -1,7 +1,8 @@
 //! Spans: `tracer_provider` with its samplers.
 
 use super::common::{
-    ATTRIBUTE_COUNT, CONSOLE, NOTHING, OTLP_FILE, OTLP_GRPC, OTLP_HTTP, VALUE_LENGTH, batch_keys,
+    ATTRIBUTE_COUNT, CONSOLE, ENABLED, NOTHING, OTLP_FILE, OTLP_GRPC, OTLP_HTTP, SCOPE_NAME,
+    VALUE_LENGTH, batch_keys,
 };
 use super::{COUNT, Key, NAME, RATIO, Shape, TEXTS, Type, list};
 
@@ -29,10 +30,10 @@ pub(super) static TRACER_PROVIDER: Type = Type::record(
             Shape::Mapping(&ID_GENERATOR),
             "How IDs are made. Default, and all there is, `random`.",
         ),
-        Key::unused(
+        Key::new(
             "tracer_configurator/development",
             Shape::Mapping(&CONFIGURATOR),
-            "`distribution.trisignal.traces.filter` says which spans are recorded",
+            "Which spans of `tracing` are recorded, by their target; all of them also have the name `trisignal`. Tracers of the OpenTelemetry API stay on.",
         ),
     ],
 );
@@ -118,21 +119,31 @@ static RANDOM: Type = Type::record("RandomIdGenerator", &NOTHING).nullable();
 static CONFIGURATOR: Type = Type::record(
     "ExperimentalTracerConfigurator",
     &[
-        Key::new("default_config", Shape::Mapping(&TRACER_CONFIG), ""),
-        Key::new("tracers", list(&Shape::Mapping(&TRACER_MATCHER)), ""),
+        Key::new(
+            "default_config",
+            Shape::Mapping(&TRACER_CONFIG),
+            "Of all others. Default on.",
+        ),
+        Key::new(
+            "tracers",
+            list(&Shape::Mapping(&TRACER_MATCHER)),
+            "The first that matches decides.",
+        ),
     ],
 );
 static TRACER_MATCHER: Type = Type::record(
     "ExperimentalTracerMatcherAndConfig",
     &[
-        Key::new("name", NAME, "").required(),
-        Key::new("config", Shape::Mapping(&TRACER_CONFIG), "").required(),
+        SCOPE_NAME,
+        Key::new(
+            "config",
+            Shape::Mapping(&TRACER_CONFIG),
+            "What holds for it.",
+        )
+        .required(),
     ],
 );
-static TRACER_CONFIG: Type = Type::record(
-    "ExperimentalTracerConfig",
-    &[Key::new("enabled", Shape::Bool { nullable: false }, "")],
-);
+static TRACER_CONFIG: Type = Type::record("ExperimentalTracerConfig", &[ENABLED]);
 
 static SAMPLER: Type = Type::choice(
     "Sampler",

@@ -72,7 +72,10 @@ distribution:
 - `max_queue_size` is 65536 where it is not said, and `compression` is `auto`: see [the variables](configuration.md).
 - A simple processor encodes each item at once; while the backend is busy several of them travel together.
 - A key at the top that is nearly one of the schema is an error, though the schema allows any.
-- A view's `attribute_keys` are a list of keys: patterns and `excluded` are warnings, and all attributes are kept.
+- What is recorded with `tracing` has the scope `trisignal`. Configurators of tracers and loggers see it by its target as well, which is what tells
+  modules and libraries apart: `{name: \"sqlx::*\", config: {enabled: false}}`. They come before the filters, and a restart puts them in force.
+- `trace_based` keeps warnings and errors of traces that are not sampled.
+- Entities have no place in the schema; an entity's attributes are those of `resource`.
 
 This page is made from the tables in the code, by
 `cargo test -p trisignal write_the_page_of_the_file -- --ignored`.

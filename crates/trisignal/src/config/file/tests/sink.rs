@@ -1,9 +1,11 @@
 //! Files that set much, and what is in force by them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{load, load_with, warnings};
 use crate::config::{ExporterConfig, Origin, Otlp, Protocol, Settings};
+use crate::metrics::keys::Keys;
 
 /// The shape of the published starting point: every stable key, with values other than the defaults.
 pub(super) const SINK: &str = include_str!("sink.yaml");
@@ -329,9 +331,10 @@ fn views_and_limits_of_series() {
     assert_eq!(view.select.meter_name.as_deref(), Some("shop"));
     assert_eq!(view.keep.name.as_deref(), Some("requests"));
     assert_eq!(view.keep.cardinality_limit, Some(100));
+    let keys = ["http.route"].map(opentelemetry::Key::from);
     assert_eq!(
-        view.keep.attributes.as_deref(),
-        Some(&["http.route".to_owned()][..])
+        view.keep.attributes,
+        Some(Keys::Only(Arc::new(keys.into())))
     );
 
     let text = "file_format: \"1.1\"
@@ -352,19 +355,13 @@ meter_provider:
         (streams.cardinality_limit, streams.kind_limits.len()),
         (2000, 2)
     );
-    assert_eq!(streams.views[0].keep.attributes, None);
-    let told = warnings(&config);
-    assert!(
-        told[0]
-            .contains("9:43: meter_provider.views[0].stream.attribute_keys.excluded is not used"),
-        "{told:#?}"
-    );
-    assert!(
-        told[1].contains(
-            "11:43: meter_provider.views[1].stream.attribute_keys.included has a pattern"
-        ),
-        "{told:#?}"
-    );
+    let has = |view: usize, key: &'static str| {
+        let keys = streams.views[view].keep.attributes.as_ref().unwrap();
+        keys.have(&key.into())
+    };
+    assert_eq!((has(0, "a"), has(0, "b")), (false, true));
+    assert_eq!((has(1, "ab"), has(1, "b")), (true, false));
+    assert_eq!(warnings(&config), [""; 0]);
 
     let bad = "file_format: \"1.1\"
 meter_provider:
@@ -450,7 +447,13 @@ fn known_methods_are_one_list() {
         both.http_known_methods.as_deref(),
         Some(&["POST".to_owned()][..])
     );
-    assert_eq!(warnings(&both).len(), 2, "{:?}", warnings(&both));
+    assert_eq!(warnings(&both).len(), 1, "{:?}", warnings(&both));
+    let headers = &both.http_headers;
+    assert_eq!(
+        headers.client_request,
+        ["a"].map(http::HeaderName::from_static)
+    );
+    assert!(headers.server_request.is_empty());
     let same = file("client: {known_methods: [GET]}, server: {known_methods: [GET]}");
     assert_eq!(warnings(&same), [""; 0]);
     assert_eq!(
@@ -460,4 +463,39 @@ fn known_methods_are_one_list() {
             .map(<[_]>::len),
         Some(1)
     );
+}
+
+#[test]
+fn a_captured_header_has_a_name() {
+    let text = "file_format: \"1.1\"\ninstrumentation/development: {general: {http: {server: {request_captured_headers: [a, \"b c\", \"\"]}}}}\n";
+    let place = "instrumentation/development.general.http.server.request_captured_headers";
+    let expected = [
+        format!("telemetry.yaml:2:87: {place}[1]: is no name of a header"),
+        format!("telemetry.yaml:2:94: {place}[2]: is no name of a header"),
+    ];
+    assert_eq!(super::errors(text), expected);
+}
+
+#[test]
+fn a_single_logger_does_not_follow_traces() {
+    let text = "file_format: \"1.1\"
+logger_provider:
+  processors: [{simple: {exporter: {console: }}}]
+  logger_configurator/development:
+    default_config: {minimum_severity: warn}
+    loggers:
+      - {name: a, config: {trace_based: true}}
+      - {name: b, config: {trace_based: false, minimum_severity: fatal4}}
+";
+    let config = load(text, &[]).unwrap();
+    let path = "logger_provider.logger_configurator/development.loggers[0].config.trace_based";
+    assert_eq!(
+        warnings(&config),
+        [format!(
+            "telemetry.yaml:7:41: {path} is not used: all log records follow their traces, or none; what `default_config` says holds"
+        )]
+    );
+    assert!(!config.logs_trace_based);
+    let shown = config.loggers.unwrap().to_string();
+    assert_eq!(shown, "a on; b from severity 24; others from severity 13");
 }
