@@ -208,7 +208,7 @@ pub(crate) struct Chunks {
     /// For threads that are so far gone that they have no memory of their own any more.
     orphanage: Arc<Buffers>,
     /// The encoder will look after the buffers by itself, in time for what was there when it said so.
-    armed: AtomicBool,
+    armed: [AtomicBool; 2],
     spare: Mutex<Vec<Vec<u8>>>,
     ledger: Arc<Ledger>,
     bell: Arc<Bell>,
@@ -225,7 +225,7 @@ impl Chunks {
             ready: limits.map(Ready::new),
             threads: Mutex::new(vec![Arc::clone(&orphanage)]),
             orphanage,
-            armed: AtomicBool::new(false),
+            armed: Default::default(),
             spare: Mutex::default(),
             ledger,
             bell,
@@ -279,7 +279,7 @@ impl Chunks {
             self.hand_over(signal, full, true);
         } else {
             drop(buffer);
-            if begins && !self.armed.load(Ordering::Acquire) {
+            if begins && !self.armed[signal as usize].load(Ordering::Acquire) {
                 self.bell.ring();
             }
         }
@@ -306,7 +306,7 @@ impl Chunks {
     /// some of it has waited for the schedule delay.
     pub(crate) fn collect(&self, signal: Chunked, force: bool) {
         // Who begins a chunk from here on rings; `due_in` says whether that is needed.
-        self.armed.store(false, Ordering::Release);
+        self.armed[signal as usize].store(false, Ordering::Release);
         let delay = self.ready[signal as usize].delay();
         let is_due = |since: Instant| since.elapsed() >= delay;
         if !force && !self.oldest(signal).is_some_and(is_due) {
@@ -334,10 +334,11 @@ impl Chunks {
             Some(ready.delay().saturating_sub(oldest.elapsed()))
         };
         let due = Chunked::ALL.into_iter().filter_map(due).min();
-        if due.is_some() {
-            // What begins from here on is younger, but it may be of a signal that is due sooner.
-            let shortest = self.ready.iter().map(Ready::delay).min();
-            self.armed.store(shortest >= due, Ordering::Release);
+        if let Some(due) = due {
+            // What begins from here on is younger, but a signal may be due sooner than what is there.
+            for (armed, ready) in self.armed.iter().zip(&self.ready) {
+                armed.store(ready.delay() >= due, Ordering::Release);
+            }
         }
         due
     }

@@ -125,11 +125,19 @@ impl Bell {
         self.tell(|_| ());
     }
 
+    /// Whether it rang since this was last asked.
+    #[cfg(test)]
+    pub(crate) fn has_rung(&self) -> bool {
+        std::mem::take(&mut self.inbox().woken)
+    }
+
     fn tell(&self, note: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox();
         note(&mut inbox);
         // In the same step: woken without it, the encoder could go back to sleep in between.
         inbox.woken = true;
+        // Else it would wake only to wait for this lock.
+        drop(inbox);
         self.wake.notify_one();
     }
 

@@ -74,6 +74,32 @@ fn items_wait_for_a_full_batch_or_a_flush() {
     assert_eq!((traces(&ledger).produced, traces(&ledger).held), (6, 6));
 }
 
+/// The delay of the other signal is no reason to ring for each chunk.
+#[test]
+fn an_encoder_that_comes_in_time_anyway_is_not_woken() {
+    let short = BatchConfig {
+        delay: HOUR / 2,
+        ..limits(100, 100)
+    };
+    let bell = Arc::<Bell>::default();
+    let chunks = Chunks::new([limits(100, 100), short], Arc::default(), Arc::clone(&bell));
+    let log = || chunks.append(Chunked::Logs, ScopeName::Static("test"), |out| out.push(0));
+    append(&chunks, 0..1);
+    assert!(bell.has_rung());
+    for _ in 0..3 {
+        assert!(chunks.due_in().is_some_and(|due| due > HOUR / 2));
+        chunks.threads().iter().for_each(|buffers| {
+            buffers.lock(Chunked::Traces).chunk = Chunk::default();
+        });
+        append(&chunks, 0..2);
+        assert!(!bell.has_rung());
+    }
+    // It is due before what the encoder waits for.
+    log();
+    assert!(bell.has_rung());
+    assert!(chunks.due_in().is_some_and(|due| due <= HOUR / 2));
+}
+
 #[test]
 fn items_of_a_thread_that_ended_are_there_and_so_is_its_count() {
     let (chunks, ledger) = chunks(limits(100, 10));
