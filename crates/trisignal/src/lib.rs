@@ -50,8 +50,15 @@
 //!
 //! # Features
 //!
-//! Features add API, they never change behaviour. `axum`: [`http::ServerLayer`] that knows axum's routes. `reqwest`:
-//! a client that feels like `reqwest`'s own. `nats`, `lapin`: [`messaging`] with the headers of these clients.
+//! Features add API, they never change behaviour. None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `axum` | `http::ServerLayer::axum`, which names spans by axum's routes |
+//! | `reqwest` | `http::client`, a client that feels like `reqwest`'s own |
+//! | `nats`, `lapin` | [`messaging`] with the headers of these clients |
+//! | `rotation` | `Builder::console_file`: console lines in files that are begun anew |
+//! | `tracing-opentelemetry` | `Builder::tracing_opentelemetry`: spans by that crate, for code that uses its extension trait |
 
 #[cfg(all(doctest, feature = "axum", feature = "reqwest"))]
 #[doc = include_str!("../../../README.md")]
@@ -142,9 +149,9 @@ pub mod otel {
 ///
 /// # Errors
 ///
-/// When a certificate file can't be used, when the system gives no thread, or when telemetry, another `tracing`
-/// subscriber or another `log` logger is installed already. Nothing is installed then. A variable with a bad value
-/// is not an error: it is a [`Warning`] and the default, unless it names a certificate file.
+/// When a certificate, the configuration file or the port for Prometheus can't be used, when the system gives no thread, or
+/// when telemetry, another `tracing` subscriber or another `log` logger is installed already. Nothing is installed then.
+/// A variable with a bad value is not an error: it is a [`Warning`] and the default, unless it names a file.
 pub fn init(service_name: impl Into<Cow<'static, str>>) -> Result<Telemetry, Error> {
     builder(service_name).install()
 }
