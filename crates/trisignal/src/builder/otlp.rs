@@ -33,6 +33,13 @@ impl Builder {
         self
     }
 
+    /// A file with a token, which is sent as `authorization: Bearer …`, instead of `OTEL_RUST_BEARER_TOKEN_FILE`. It is read for
+    /// each request, so it can be rotated; while it can't be read, data waits as it does for a backend that is away.
+    pub fn bearer_token_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings.otlp.bearer_token_file = Some(file.into());
+        self
+    }
+
     /// How long one attempt to send a request may take; zero is "no limit". Default 10 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.otlp.timeout = Some(timeout);

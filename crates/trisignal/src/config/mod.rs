@@ -247,6 +247,8 @@ pub(crate) struct OtlpConfig {
     pub protocol: Protocol,
     /// Values are marked as sensitive.
     pub headers: http::HeaderMap,
+    /// A file with the token that each request shows; read for each of them.
+    pub bearer_token_file: Option<PathBuf>,
     /// For one attempt; `None` is "no limit".
     pub timeout: Option<Duration>,
     pub compression: Compression,
@@ -268,6 +270,7 @@ impl fmt::Debug for OtlpConfig {
             .field("endpoint", &self.endpoint_for_people())
             .field("protocol", &self.protocol)
             .field("header_names", &header_names)
+            .field("bearer_token_file", &self.bearer_token_file)
             .field("timeout", &self.timeout)
             .field("compression", &self.compression)
             .field("tls", &self.tls)

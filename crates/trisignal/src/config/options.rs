@@ -32,6 +32,8 @@ pub struct Otlp {
     /// Sent with each request, besides those for all signals, over which the same name here wins. Values are treated as
     /// secrets.
     pub headers: Vec<(String, String)>,
+    /// A file with a token, which is sent as `authorization: Bearer …`. It is read for each request, so it can be rotated.
+    pub bearer_token_file: Option<PathBuf>,
     /// How long one attempt may take; zero is "no limit". Default 10 s.
     pub timeout: Option<Duration>,
     /// How requests are compressed. Default [`Compression::Auto`].
@@ -58,6 +60,10 @@ impl Otlp {
             insecure: self.insecure.or(general.insecure),
             protocol: self.protocol.or(general.protocol),
             headers: [general.headers.clone(), self.headers.clone()].concat(),
+            bearer_token_file: self
+                .bearer_token_file
+                .clone()
+                .or_else(|| general.bearer_token_file.clone()),
             timeout: self.timeout.or(general.timeout),
             compression: self.compression.or(general.compression),
             ca_certificate: self

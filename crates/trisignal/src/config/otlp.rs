@@ -61,6 +61,7 @@ fn otlp(
         endpoint: endpoint(signal, protocol, insecure, settings, reader)?,
         protocol,
         headers: headers(signal, &code, reader)?,
+        bearer_token_file: bearer_token_file(signal, &code, reader),
         timeout: timeout(signal, settings, &code, reader),
         compression: reader.pick_for(
             signal,
@@ -71,6 +72,26 @@ fn otlp(
         ),
         tls: tls(signal, &code, reader),
     })
+}
+
+/// Where the token is, which a request shows.
+pub(super) fn bearer_token_file(
+    signal: Signal,
+    code: &Otlp,
+    reader: &mut Reader<'_>,
+) -> Option<PathBuf> {
+    let found = match &code.bearer_token_file {
+        Some(file) => Some((file.clone(), Origin::Code)),
+        None => reader.read(&table::BEARER_TOKEN_FILE),
+    };
+    let (file, origin) = found.unzip();
+    let shown = file.as_ref().map_or_else(
+        || "none".to_owned(),
+        |file: &PathBuf| value_for_people(&file.to_string_lossy()),
+    );
+    let key = format!("{}.bearer_token_file", signal.name());
+    reader.note(&key, shown, origin.unwrap_or(Origin::Default));
+    file
 }
 
 /// For one attempt: that of OTLP, or that of the batch processor or reader where it is shorter. Where code has the one,

@@ -192,6 +192,7 @@ impl Settings {
         let is_pem = |path: &PathBuf| path.to_string_lossy().contains("-----BEGIN");
         for otlp in std::iter::once(&self.otlp).chain(&self.otlp_of) {
             let files = [
+                ("bearer_token_file", &otlp.bearer_token_file),
                 ("ca_certificate", &otlp.ca_certificate),
                 ("client_certificate", &otlp.client_certificate),
                 ("client_key", &otlp.client_key),

@@ -211,6 +211,8 @@ variables! {
         "The private key of the client certificate.";
     HEADERS: http::HeaderMap = "OTEL_EXPORTER_OTLP_HEADERS" per signal, "k=v,k=v, percent-encoded", "", members::headers,
         Secret, "header", "Sent with each request. Values are never shown.";
+    BEARER_TOKEN_FILE: PathBuf = "OTEL_RUST_BEARER_TOKEN_FILE", "file with a token", "", parse::path, Secret, "bearer_token_file",
+        "The token in it is sent as `authorization: Bearer …`. The file is read for each request, so it can be rotated; while it can't be read, data waits as it does for a backend that is away.";
     COMPRESSION: Compression = "OTEL_EXPORTER_OTLP_COMPRESSION" per signal, "auto, none, gzip or zstd", "auto",
         parse::compression, Plain, "compression", "How bodies are compressed; `auto` is none on the loopback and else gzip, or zstd where an answer says that it is taken.";
     TIMEOUT: Option<Duration> = "OTEL_EXPORTER_OTLP_TIMEOUT" per signal, "milliseconds, 0 is no limit", "10000",

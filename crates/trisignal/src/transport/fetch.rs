@@ -36,6 +36,7 @@ impl Fetch {
             endpoint: url.clone(),
             protocol: Protocol::HttpProtobuf,
             headers: HeaderMap::new(),
+            bearer_token_file: None,
             timeout: None,
             compression: Compression::None,
             tls: TlsConfig::default(),

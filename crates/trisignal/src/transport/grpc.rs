@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::header::USER_AGENT as USER_AGENT_HEADER;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use hyper_util::client::legacy::Client;
@@ -25,7 +24,8 @@ use tower_service::Service;
 
 use super::ResponseStatus;
 use super::compress::{Encoding, Negotiation};
-use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT, partial_success};
+use super::headers::Headers;
+use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, partial_success};
 use crate::config::OtlpConfig;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::pieces::Pieces;
@@ -60,7 +60,7 @@ pub(crate) struct GrpcTransport {
     client: Grpc<Announce>,
     compression: Negotiation,
     path: PathAndQuery,
-    headers: HeaderMap,
+    headers: Headers,
     pub(super) timeout: Option<Duration>,
 }
 
@@ -83,15 +83,11 @@ impl GrpcTransport {
             Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
             Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
         });
-        let mut headers = config.headers.clone();
-        headers
-            .entry(USER_AGENT_HEADER)
-            .or_insert(HeaderValue::from_static(USER_AGENT));
         Self {
             client,
             compression: Negotiation::new(config.compression, config.endpoint.host()),
             path,
-            headers,
+            headers: Headers::new(config),
             timeout: config.timeout,
         }
     }
@@ -99,7 +95,11 @@ impl GrpcTransport {
     pub(super) async fn send(&self, batch: &Batch) -> Answer {
         loop {
             let (message, encoding) = self.compression.encode(&batch.body);
-            match self.call(message, encoding).await {
+            let headers = match self.headers.now() {
+                Ok(headers) => headers,
+                Err(answer) => return answer,
+            };
+            match self.call(headers, message, encoding).await {
                 Ok(response) => {
                     let advertised = response.metadata().get(GRPC_ACCEPT_ENCODING);
                     let advertised = advertised.and_then(|names| names.to_str().ok());
@@ -118,11 +118,12 @@ impl GrpcTransport {
 
     async fn call(
         &self,
+        headers: HeaderMap,
         message: Pieces,
         encoding: Encoding,
     ) -> Result<tonic::Response<Bytes>, Status> {
         let mut request = Request::new(());
-        *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
         request
             .extensions_mut()
             .insert(Message { message, encoding });

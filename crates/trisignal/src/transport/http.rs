@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT as USER_AGENT_HEADER,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
@@ -13,7 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::ResponseStatus;
 use super::compress::{Encoding, Negotiation};
-use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, USER_AGENT, partial_success};
+use super::headers::Headers;
+use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, partial_success};
 use crate::config::{OtlpConfig, Protocol};
 use crate::otlp_json;
 use crate::pipeline::batch::Batch;
@@ -35,7 +34,7 @@ pub(super) fn client(connector: Connector) -> HttpClient {
 pub(crate) struct HttpTransport {
     client: HttpClient,
     endpoint: Uri,
-    headers: HeaderMap,
+    headers: Headers,
     compression: Negotiation,
     /// Bodies are JSON.
     json: bool,
@@ -53,10 +52,7 @@ impl fmt::Debug for HttpTransport {
 
 impl HttpTransport {
     pub(super) fn new(config: &OtlpConfig, client: HttpClient) -> Self {
-        let mut headers = config.headers.clone();
-        headers
-            .entry(USER_AGENT_HEADER)
-            .or_insert(HeaderValue::from_static(USER_AGENT));
+        let mut headers = Headers::new(config);
         let json = config.protocol == Protocol::HttpJson;
         let content_type = if json {
             "application/json"
@@ -84,7 +80,12 @@ impl HttpTransport {
         };
         loop {
             let (body, encoding) = self.compression.encode(&plain);
-            let response = match self.client.request(self.request(&body, encoding)).await {
+            let headers = match self.headers.now() {
+                Ok(headers) => headers,
+                Err(answer) => return answer,
+            };
+            let request = self.request(headers, &body, encoding);
+            let response = match self.client.request(request).await {
                 Ok(response) => response,
                 Err(error) => return Answer::broken(&error),
             };
@@ -111,11 +112,16 @@ impl HttpTransport {
         }
     }
 
-    fn request(&self, body: &Pieces, encoding: Encoding) -> Request<Full<Reader>> {
+    fn request(
+        &self,
+        headers: HeaderMap,
+        body: &Pieces,
+        encoding: Encoding,
+    ) -> Request<Full<Reader>> {
         let mut request = Request::new(Full::new(body.reader()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.clone();
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers;
         if let Some(name) = encoding.name() {
             request
                 .headers_mut()

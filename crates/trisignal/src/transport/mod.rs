@@ -8,6 +8,7 @@ mod compress;
 mod connections;
 mod fetch;
 mod grpc;
+mod headers;
 mod http;
 mod pem;
 mod rotating;
@@ -83,6 +84,8 @@ pub(crate) enum FailureKind {
     Unreachable,
     /// The certificate or the handshake is wrong.
     Tls,
+    /// There is no token to send along.
+    Token,
     /// No answer in time.
     Timeout,
     /// The backend answered with an error.
@@ -97,6 +100,7 @@ impl FailureKind {
         match self {
             Self::Unreachable => "unreachable",
             Self::Tls => "tls",
+            Self::Token => "token",
             Self::Timeout => "timeout",
             Self::Status => "status",
             Self::PartialSuccess => "partial",

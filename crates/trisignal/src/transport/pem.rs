@@ -1,4 +1,4 @@
-//! The bytes of files with certificates and keys, within limits.
+//! The bytes of files with certificates, keys and tokens, within limits.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -48,7 +48,10 @@ fn nonsense_in_every_variable_leaves_the_defaults() {
             name if fatal.contains(&name) => continue,
             "OTEL_EXPORTER_OTLP_ENDPOINT" => receiver.http_endpoint(),
             name if directives.contains(&name) => "x=loud".to_owned(),
-            name if name.ends_with("CERTIFICATE") || name.ends_with("_KEY") => {
+            name if ["CERTIFICATE", "_KEY", "_FILE"]
+                .iter()
+                .any(|end| name.ends_with(end)) =>
+            {
                 "-----BEGIN hunter2".to_owned()
             }
             _ => "https://user:hunter2@\u{1b}[31m".to_owned(),

@@ -253,7 +253,55 @@ fn a_shutdown_keeps_the_time_asked_for_and_its_own_deadline() {
     assert_eq!(receiver.requests().len(), 1);
 }
 
-/// Row 8, without the token in a file: answers that speak of the deployment are waited out.
+/// Row 8: a token in a file, which is rotated while the backend refuses the old one, and is gone for a while.
+#[test]
+fn a_token_in_a_file_is_read_again() {
+    for protocol in PROTOCOLS {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "first-hunter2\n").unwrap();
+        let receiver = receiver();
+        receiver.script(Answer::status(401));
+        let telemetry = builder(&receiver, protocol)
+            .limits(brisk())
+            .bearer_token_file(&file)
+            .build()
+            .unwrap();
+        spans(&telemetry, 100);
+        await_outcomes(&receiver, 1, |outcome| !outcome.is_success());
+        let shown = |request: &trisignal_receiver::RequestInfo| {
+            request.header("authorization").unwrap().to_owned()
+        };
+        assert_eq!(shown(&receiver.requests()[0]), "Bearer first-hunter2");
+        // Nobody says that there is a new one, and nobody flushes.
+        std::fs::write(&file, "second-hunter2").unwrap();
+        receiver.script(Script::new());
+        await_unique(&receiver, Signal::Traces, 100);
+        let last = receiver.requests().last().map(shown);
+        assert_eq!(last.as_deref(), Some("Bearer second-hunter2"));
+        // Without a token nothing is sent, and nothing is lost.
+        let requests = receiver.requests().len();
+        for content in [None, Some(""), Some("not\na\ntoken"), Some("t\u{f6}ken")] {
+            match content {
+                Some(content) => std::fs::write(&file, content).unwrap(),
+                None => std::fs::remove_file(&file).unwrap(),
+            }
+            spans(&telemetry, 10);
+            let report = telemetry.flush_blocking(Duration::from_millis(100));
+            assert!(
+                !report.complete && report.lost() == 0,
+                "{content:?}: {report}"
+            );
+        }
+        assert_eq!(receiver.requests().len(), requests);
+        std::fs::write(&file, "third").unwrap();
+        assert_all_delivered(&telemetry.flush_blocking(PATIENCE), &receiver);
+        assert!(!telemetry.explain().contains("hunter2"));
+        assert_all_delivered(&telemetry.shutdown_blocking(PATIENCE), &receiver);
+    }
+}
+
+/// Row 8: answers that speak of the deployment are waited out.
 #[test]
 fn what_the_deployment_refuses_waits_until_it_is_mended() {
     for protocol in PROTOCOLS {

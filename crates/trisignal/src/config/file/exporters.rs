@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::super::endpoint::{endpoint_of_code, exact_endpoint};
 use super::super::members::{header, headers};
-use super::super::otlp::{add_headers, shorter};
+use super::super::otlp::{add_headers, bearer_token_file, shorter};
 use super::super::parse::{self, limit_of_time};
 use super::super::reader::Reader;
 use super::super::redact::{endpoint_for_people, value_for_people};
@@ -137,6 +137,7 @@ impl Target<'_> {
             endpoint,
             protocol,
             headers: self.headers(reader)?,
+            bearer_token_file: bearer_token_file(self.signal, &self.code, reader),
             timeout,
             compression: self.compression(reader),
             tls: self.tls(reader),

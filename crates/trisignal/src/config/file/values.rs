@@ -98,6 +98,7 @@ const OURS: &[(&[&str], &str)] = &[
     ),
     (&["logs", "filter"], "OTEL_RUST_LOGS_FILTER"),
     (&["logs", "trace_based"], "OTEL_RUST_LOGS_TRACE_BASED"),
+    (&["bearer_token_file"], "OTEL_RUST_BEARER_TOKEN_FILE"),
     (&["sampling", "rules"], "OTEL_RUST_SAMPLING_RULES"),
     (&["sampling", "debug_baggage"], "OTEL_RUST_SAMPLING_DEBUG"),
     (&["suppression", "rate"], "OTEL_RUST_SUPPRESSION_RATE"),

@@ -77,7 +77,7 @@ fn wrong(row: &Row) -> Wrong {
             ],
             "entity",
         ),
-        "PEM file" => values(&[PEM], "the content of a file"),
+        "PEM file" | "file with a token" => values(&[PEM], "the content of a file"),
         "filter directives" => values(&["x=loud", ",", "a=b=c"], "directive"),
         kind if kind.starts_with("rules") => values(
             &[

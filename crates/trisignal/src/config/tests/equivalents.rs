@@ -138,6 +138,7 @@ fn general() -> Vec<Case> {
         "OTEL_EXPORTER_OTLP_SPAN_INSECURE" = "true" | "false" with BARE => otlp(Signal::Traces, Otlp { insecure: Some(true), ..Otlp::default() });
         "OTEL_EXPORTER_OTLP_METRIC_INSECURE" = "true" | "false" with BARE => otlp(Signal::Metrics, Otlp { insecure: Some(true), ..Otlp::default() });
 
+        "OTEL_RUST_BEARER_TOKEN_FILE" = "/run/token" | "/run/other" => bearer_token_file("/run/token");
         "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS" = "GET,PURGE" | "GET" => http_known_methods(["GET", "PURGE"]);
         "RUST_LOG" = "warn,x=debug" | "error" => console_filter("warn,x=debug");
         "OTEL_RUST_LOGS_FILTER" = "warn" | "error" => logs_filter("warn");

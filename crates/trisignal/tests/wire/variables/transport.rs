@@ -194,6 +194,21 @@ proofs! {
         }
     }
 
+    OTEL_RUST_BEARER_TOKEN_FILE => {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "of-the-file\n").unwrap();
+        let service = Service::ran(&[
+            ("OTEL_RUST_BEARER_TOKEN_FILE", file.to_str().unwrap()),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=weaker,x-other=stays"),
+        ]);
+        for request in service.receiver.requests() {
+            assert_eq!(request.header("authorization"), Some("Bearer of-the-file"));
+            assert_eq!(request.header("x-other"), Some("stays"));
+        }
+        assert_eq!(service.arrived(), EVERYTHING);
+    }
+
     OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE => { client_files("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"); }
 
     OTEL_EXPORTER_OTLP_CLIENT_KEY => { client_files("OTEL_EXPORTER_OTLP_CLIENT_KEY"); }

@@ -26,6 +26,11 @@ pub(in super::super) static TRISIGNAL: Type = Type::record(
             "What is hidden in console lines, log records and spans.",
         ),
         Key::new(
+            "bearer_token_file",
+            TEXT,
+            "A file with a token, which OTLP sends as `authorization: Bearer …`. It is read for each request. Default none.",
+        ),
+        Key::new(
             "queue_bytes",
             SIZE,
             "Bytes of items that wait to be encoded, for spans and for logs each. Default 16777216.",
