@@ -88,6 +88,8 @@ pub(crate) enum Mode {
     Unsampled,
     /// `OTEL_SDK_DISABLED=true`.
     Disabled,
+    /// Sampled, but spans are not OpenTelemetry's current context: for services without code on its API.
+    ContextOff,
 }
 
 /// Where it goes.
@@ -136,7 +138,8 @@ impl Job {
             variables.insert("OTEL_EXPORTER_OTLP_COMPRESSION", compression.to_owned());
         }
         match self.mode {
-            Mode::Sampled => {}
+            // There is no variable for the latter that all would know.
+            Mode::Sampled | Mode::ContextOff => {}
             Mode::Unsampled => {
                 variables.insert("OTEL_TRACES_SAMPLER", "parentbased_traceidratio".to_owned());
                 variables.insert("OTEL_TRACES_SAMPLER_ARG", "0".to_owned());

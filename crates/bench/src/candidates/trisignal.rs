@@ -7,7 +7,7 @@ use trisignal::{ByteSize, Environment, Limits, ProcessEnvironment, Telemetry};
 
 use super::Running;
 use crate::Result;
-use crate::job::Job;
+use crate::job::{Job, Mode};
 use crate::measure::FLUSH;
 
 /// The environment of the process, and what a job wants besides.
@@ -30,6 +30,9 @@ pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
     let mut builder = trisignal::builder("bench")
         .console_filter("off")
         .environment(WithExtra(extra));
+    if job.mode == Mode::ContextOff {
+        builder = builder.context_activation(false);
+    }
     if job.needs_room() {
         builder = builder.limits(Limits {
             queue_bytes: Some(ByteSize::from_mib(1024)),

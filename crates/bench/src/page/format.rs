@@ -1,6 +1,6 @@
 //! Names, numbers and tables as text.
 
-use crate::job::{Candidate, Compression, Export};
+use crate::job::{Candidate, Compression, Export, Mode};
 use crate::parent::Query;
 
 /// What a candidate is called on the page.
@@ -39,7 +39,11 @@ pub(super) fn title(query: Query) -> String {
         Export::Http => ", HTTP",
         Export::Grpc => ", gRPC",
     };
-    format!("{}{export}{compression}", name(query.candidate))
+    let mode = match query.mode {
+        Mode::ContextOff => ", without the OTel context",
+        _ => "",
+    };
+    format!("{}{export}{compression}{mode}", name(query.candidate))
 }
 
 /// With so many digits behind the point, and commas between thousands.

@@ -45,7 +45,10 @@ fn costs(results: &Results, queries: &[Query]) -> String {
             };
             let minimum = entry.and_then(|entry| entry.minimum("producing_min"));
             let lost = ratio(figure("arrived"), figure("units"));
-            let lost = lost.filter(|_| query.export != Export::Null && query.mode == Mode::Sampled);
+            let lost = lost.filter(|_| {
+                query.export != Export::Null
+                    && matches!(query.mode, Mode::Sampled | Mode::ContextOff)
+            });
             vec![
                 title(query),
                 number(figure("producing"), 1),
@@ -91,6 +94,12 @@ fn spans(results: &Results, text: &mut String) {
                 == (work, mode, threads, Compression::None)
         }
     };
+    // OpenTelemetry's current context.
+    let with_and_without = |work| {
+        move |query: &Query| {
+            of(work, Mode::Sampled, 1)(query) || of(work, Mode::ContextOff, 1)(query)
+        }
+    };
     section(
         results,
         text,
@@ -98,8 +107,9 @@ fn spans(results: &Results, text: &mut String) {
         "A trace of a parent and three children, five attributes each, one warning that is an event of the parent; the \
          figures are per span. The producing thread is the processor time of the thread that makes the spans, the whole \
          process that of all threads until everything is sent or thrown away. Queues are made so large that nobody \
-         drops. \"Thrown away\" is an exporter that does nothing; Trisignal has no such exporter and always sends.",
-        of(Work::Span, Mode::Sampled, 1),
+         drops. \"Thrown away\" is an exporter that does nothing; Trisignal has no such exporter and always sends. \"Without the OTel \
+         context\" is `Builder::context_activation(false)`, for services without code on OpenTelemetry's API.",
+        with_and_without(Work::Span),
     );
     section(
         results,
@@ -131,7 +141,7 @@ fn spans(results: &Results, text: &mut String) {
         text,
         "### Entered again",
         "What each poll of an instrumented future pays: an existing span is entered and left.",
-        of(Work::Reenter, Mode::Sampled, 1),
+        with_and_without(Work::Reenter),
     );
 }
 

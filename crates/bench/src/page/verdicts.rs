@@ -102,6 +102,8 @@ fn spans(results: &Results) -> Vec<Promise> {
     let entered = |candidate, export| {
         results.figure(Query::new(candidate, Work::Reenter, export), "producing")
     };
+    let without = Query::new(Trisignal, Work::Reenter, Http).mode(Mode::ContextOff);
+    let entered_without = results.figure(without, "producing");
     vec![
         at_most(
             "span, producing thread",
@@ -156,6 +158,12 @@ fn spans(results: &Results) -> Vec<Promise> {
             STOCK_NULL,
             ratio(entered(Trisignal, Http), entered(Stock, Null)),
             0.5,
+        ),
+        at_most(
+            "span entered again without OpenTelemetry's context, producing thread",
+            STOCK_NULL,
+            ratio(entered_without, entered(Stock, Null)),
+            0.3,
         ),
         at_most(
             "span disabled, producing thread",

@@ -129,6 +129,9 @@ fn micro(jobs: &mut Vec<Job>) {
         (Otel, Null),
     ];
     add(Work::Reenter, Mode::Sampled, 1, &reentered);
+    // What of it is the price of the current context.
+    add(Work::Span, Mode::ContextOff, 1, &[(Trisignal, Http)]);
+    add(Work::Reenter, Mode::ContextOff, 1, &[(Trisignal, Http)]);
     let logs = [
         (Tracing, Null),
         (Trisignal, Http),

@@ -56,7 +56,7 @@ fn judge(job: &Job, units: u64, totals: &Totals) -> Result {
         return judge_service(job, units, totals);
     }
     let spans = match job.mode {
-        Mode::Sampled => made(&[Work::Span, Work::Paced]),
+        Mode::Sampled | Mode::ContextOff => made(&[Work::Span, Work::Paced]),
         Mode::Unsampled | Mode::Disabled => 0,
     };
     if job.work == Work::Paced && job.candidate != Candidate::Trisignal {
