@@ -68,6 +68,8 @@ pub(crate) struct FilterCell {
     directives: ArcSwap<Directives>,
     /// The directives', where it is read at each step of a span.
     dynamic: AtomicBool,
+    /// Whether nothing passes.
+    off: AtomicBool,
 }
 
 /// What a filter says of all spans or events of a callsite.
@@ -116,11 +118,18 @@ impl Filter {
         Filter {
             cell: Arc::new(FilterCell {
                 dynamic: AtomicBool::new(directives.dynamic),
+                off: AtomicBool::new(directives.are_off()),
                 directives: ArcSwap::from_pointee(directives),
             }),
             exporting: false,
             scopes: None,
         }
+    }
+
+    /// Whether nothing passes at all, as with `off`.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.cell.off.load(Ordering::Acquire)
     }
 
     /// What a [`Verdict`] of an earlier generation said need not be so any more.
@@ -150,9 +159,10 @@ impl Filter {
         let directives = Directives::clone(&self.cell.load());
         // Rather asked in vain than not asked: in between both may follow spans.
         cell.dynamic.fetch_or(directives.dynamic, Ordering::AcqRel);
-        let dynamic = directives.dynamic;
+        let (dynamic, off) = (directives.dynamic, directives.are_off());
         cell.directives.store(Arc::new(directives));
         cell.dynamic.store(dynamic, Ordering::Release);
+        cell.off.store(off, Ordering::Release);
         GENERATION.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -213,6 +223,12 @@ impl Filter {
             // The inner filter is left as if the span had not matched.
             let _ = catch_unwind(AssertUnwindSafe(|| hook(&directives.env)));
         }
+    }
+}
+
+impl Directives {
+    fn are_off(&self) -> bool {
+        self.env.max_level_hint() == Some(LevelFilter::OFF)
     }
 }
 

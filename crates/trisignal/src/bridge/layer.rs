@@ -117,7 +117,6 @@ fn bridge(options: BridgeOptions) -> Bridge {
         console,
         logs,
         spans,
-        follows,
         trace_based: options.trace_based,
         baggage: options.baggage,
         redactor: options.redactor,
@@ -145,7 +144,6 @@ pub(crate) struct Bridge {
     logs: Option<LogExport>,
     spans: Option<Arc<SpanExport>>,
     /// Whether events want the fields of their spans.
-    follows: bool,
     trace_based: bool,
     baggage: Vec<&'static str>,
     redactor: Redactor,
@@ -283,6 +281,13 @@ impl Bridge {
         }
     }
 
+    /// Whether events want the fields of the spans that they are in.
+    #[inline]
+    fn follows(&self) -> bool {
+        let console = self.filters.console.as_ref();
+        self.logs.is_some() || console.is_some_and(|filter| !filter.is_off())
+    }
+
     fn begin<S>(&self, attributes: &Attributes<'_>, id: &Id, cx: &Context<'_, S>)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -340,7 +345,7 @@ impl Bridge {
             attributes,
             callsite: &callsite,
             parent: &parent,
-            followed: self.follows,
+            followed: self.follows(),
         };
         beginning.begin(open);
         if !export.activates {
