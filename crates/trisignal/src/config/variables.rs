@@ -120,7 +120,7 @@ variables! {
     LOG_LEVEL: LevelFilter = "OTEL_LOG_LEVEL", "none, error, warn, info, debug or trace", "", parse::level, Plain, "log_level",
         "What telemetry says about itself on the console; without it, what RUST_LOG says for the target `trisignal`.";
     PROPAGATORS: Vec<Format> = "OTEL_PROPAGATORS", "list of tracecontext, baggage, b3, b3multi, xray, none", "tracecontext,baggage",
-        parse::propagators, Plain, "propagators", "Which headers carry the context in and out.";
+        parse::propagators, Plain, "propagators", "Which headers carry the context in and out. `jaeger` and `ottrace` are deprecated by OpenTelemetry in favour of `tracecontext`: they are left out, with a warning.";
 
     TRACES_EXPORTER: Vec<Exporter> = "OTEL_TRACES_EXPORTER", "list of otlp, console, otlp/stdout; or none", "otlp",
         exporters::of_traces, Plain, "exporters", "Where spans go. Several destinations each get all of them.";
@@ -143,7 +143,7 @@ variables! {
     TRACES_SAMPLER: sampling::Named = "OTEL_TRACES_SAMPLER",
         "always_on, always_off, traceidratio, ratelimited, jaeger_remote, or one of these after `parentbased_`",
         "parentbased_always_on", sampling::sampler, Plain, "sampling",
-        "Which traces are recorded. After `parentbased_` it is asked for new traces only, and else the parent's decision holds. `xray` is not supported.";
+        "Which traces are recorded. After `parentbased_` it is asked for new traces only, and else the parent's decision holds. `xray` is not supported, with a warning: it would have to ask a service of AWS; `ratelimited` and rules are here instead.";
     TRACES_SAMPLER_ARG: String = "OTEL_TRACES_SAMPLER_ARG", "number, or k=v,k=v for jaeger_remote", "", parse::text, Endpoint, "sampling",
         "For `traceidratio` the share of traces, 0 to 1 (default 1.0); for `ratelimited` traces per second (default 100); for `jaeger_remote` `endpoint` (default `http://localhost:5778`, Jaeger's HTTP service), `pollingIntervalMs` (default 60000) and `initialSamplingRate` (default 0.001).";
     SAMPLING_RULES: Vec<Rule> = "OTEL_RUST_SAMPLING_RULES", "rules: `drop url.path=/health*; 0.1 name=\"GET /search\"; keep kind=consumer`", "",
