@@ -1,6 +1,6 @@
-"""Work under OpenTelemetry's own SDK as configuration files set it up; nothing in it knows Trisignal.
+"""Work under OpenTelemetry's own SDK as configuration files or variables set it up; nothing in it knows Trisignal.
 
-Standard input is a JSON list of jobs, each with a `file`, its `environment`, and whether there is `work` to do. Each runs in
+Standard input is a JSON list of jobs, each with a `file` or null, its `environment`, and whether there is `work` to do. Each runs in
 a process of its own, forked from this one, which has everything loaded. Standard output is the list of how they ended: 0, or 3
 where the SDK refuses the file. The work is the same as that of the Rust side, item by item: see `configuration/work.rs`.
 """
@@ -13,6 +13,7 @@ import sys
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.configuration import configure_sdk, load_config_file
+from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 TEXT = "0123456789"
@@ -55,7 +56,10 @@ def run(job):
     os.environ.update(job["environment"])
     logging.basicConfig(level=logging.CRITICAL)
     try:
-        configure_sdk(load_config_file(job["file"]))
+        if job["file"] is None:
+            _OTelSDKConfigurator().configure()
+        else:
+            configure_sdk(load_config_file(job["file"]))
     except Exception as error:  # whatever it refuses with
         print(job["file"], error, file=sys.stderr)
         return 3

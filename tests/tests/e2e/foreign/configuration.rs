@@ -1,9 +1,11 @@
-//! One configuration file, two SDKs: the same work under Python's own and under ours, and what a receiver got of each.
+//! One configuration file or set of variables, two SDKs: the same work under Python's own and under ours, and what a receiver got
+//! of each.
 //!
 //! Where they differ, a case says so, with the rule that decides. What only one of them takes is a table of its own.
 
 mod cases;
 mod facts;
+mod variables;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +19,9 @@ use trisignal_receiver::Receiver;
 use trisignal_tests::root;
 
 use super::python;
-use cases::{CASES, Case, REFUSALS, Refusal};
+use cases::{CASES, REFUSALS, Refusal};
 use facts::facts;
+use variables::{ALL, SETS, Set};
 
 /// Says that Python's SDK refuses the file.
 const REFUSED: i32 = 3;
@@ -116,33 +119,76 @@ fn both_sdks_do_the_same_by_the_same_file() {
     let mut wrong = Vec::new();
     for ((case, (receiver, _)), taken) in CASES.iter().zip(&theirs).zip(taken) {
         assert!(taken, "Python refuses: {}", case.name);
-        wrong.extend(compare(case, receiver));
+        let ours = Receiver::start_blocking().unwrap();
+        let telemetry = Setting::new(&case.document(), &ours).in_rust().unwrap();
+        let known = (case.name, case.differs);
+        wrong.extend(compare(known, receiver, &telemetry, &ours));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn both_sdks_do_the_same_by_the_same_variables() {
+    let Some(python) = python::interpreter("both_sdks_do_the_same_by_the_same_variables") else {
+        return;
+    };
+    let theirs: Vec<_> = SETS
+        .iter()
+        .map(|_| Receiver::start_blocking().unwrap())
+        .collect();
+    let jobs = SETS.iter().zip(&theirs).map(|(set, receiver)| {
+        json!({ "file": null, "environment": variables(set, receiver), "work": true })
+    });
+    let taken = in_python(python, &jobs.collect::<Vec<_>>());
+    let mut wrong = Vec::new();
+    for ((set, theirs), taken) in SETS.iter().zip(&theirs).zip(taken) {
+        assert!(taken, "Python refuses: {}", set.name);
+        let ours = Receiver::start_blocking().unwrap();
+        let telemetry = trisignal::builder("of-init")
+            .environment(variables(set, &ours))
+            .console(ConsoleFormat::Off)
+            .own_metrics([])
+            .build()
+            .unwrap();
+        wrong.extend(compare((set.name, set.differs), theirs, &telemetry, &ours));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The variables of a set, for a receiver.
+fn variables(set: &Set, receiver: &Receiver) -> BTreeMap<String, String> {
+    let here = |value: &str| {
+        value
+            .replace("${HTTP}", &receiver.http_endpoint())
+            .replace("${GRPC}", &receiver.grpc_endpoint())
+    };
+    let all = ALL.iter().chain(set.variables);
+    all.map(|(name, value)| ((*name).to_owned(), here(value)))
+        .collect()
+}
+
 /// What differs without being expected to, and the other way round.
-fn compare(case: &Case, theirs: &Receiver) -> Vec<String> {
-    let ours = Receiver::start_blocking().unwrap();
-    let telemetry = Setting::new(&case.document(), &ours).in_rust().unwrap();
-    work::work(&telemetry);
+fn compare(
+    (name, differs): (&str, &[(&str, &str)]),
+    theirs: &Receiver,
+    telemetry: &Telemetry,
+    ours: &Receiver,
+) -> Vec<String> {
+    work::work(telemetry);
     let report = telemetry.shutdown_blocking(trisignal_tests::DEADLINE);
     assert!(report.complete && report.lost() == 0, "{report}");
 
-    let (theirs, ours) = (facts(theirs), facts(&ours));
+    let (theirs, ours) = (facts(theirs), facts(ours));
     let keys: BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
     let mut wrong = Vec::new();
     for key in keys {
         let (their, our) = (theirs.get(key), ours.get(key));
-        let known = case.differs.iter().find(|(known, _)| known == key);
+        let known = differs.iter().find(|(known, _)| known == key);
         match (their == our, known) {
             (true, None) | (false, Some(_)) => {}
-            (false, None) => wrong.push(format!(
-                "{}: {key}: Python {their:?}, we {our:?}",
-                case.name
-            )),
+            (false, None) => wrong.push(format!("{name}: {key}: Python {their:?}, we {our:?}")),
             // A difference that is no more has to leave the list.
-            (true, Some(_)) => wrong.push(format!("{}: {key}: both {our:?}", case.name)),
+            (true, Some(_)) => wrong.push(format!("{name}: {key}: both {our:?}")),
         }
     }
     wrong

@@ -17,6 +17,8 @@ impl Case {
 const NEWEST: &str =
     "Limits: what is added beyond the limit is dropped; Python drops what was there first.";
 
+const PATTERNS: &str = "Schema: `*` and `?` are wildcards, and what is excluded is left out; Python takes a list of keys as it is, and no other.";
+
 /// Everything to the receiver, over HTTP.
 macro_rules! all {
     ($traces:literal, $metrics:literal, $logs:literal, $rest:literal) => {
@@ -238,6 +240,96 @@ resource: {attributes: [{name: service.name, value: a}]}
         )],
     },
     Case {
+        name: "views choose attributes by patterns",
+        text: r#"
+meter_provider:
+  readers: [{periodic: {exporter: {otlp_http: {endpoint: "${HTTP}/v1/metrics"}}}}]
+  views:
+    - selector: {instrument_name: placed}
+      stream: {attribute_keys: {included: ["*"], excluded: [more]}}
+    - selector: {instrument_name: open}
+      stream: {attribute_keys: {excluded: ["i*"]}}
+resource: {attributes: [{name: service.name, value: a}]}
+"#,
+        differs: &[
+            ("metric.open.attributes", PATTERNS),
+            ("metric.placed.attributes", PATTERNS),
+        ],
+    },
+    Case {
+        name: "two views of one instrument",
+        text: r#"
+meter_provider:
+  readers: [{periodic: {exporter: {otlp_http: {endpoint: "${HTTP}/v1/metrics"}}}}]
+  views:
+    - selector: {instrument_name: placed}
+      stream: {name: by.item, attribute_keys: {included: [item]}}
+    - selector: {instrument_name: placed}
+      stream: {name: by.more, attribute_keys: {included: [more]}}
+    - selector: {meter_name: other}
+      stream: {aggregation: {drop: }}
+resource: {attributes: [{name: service.name, value: a}]}
+"#,
+        differs: &[],
+    },
+    Case {
+        name: "substitution at its edges",
+        text: all!(
+            "",
+            "",
+            "",
+            r#"resource:
+  attributes:
+    - {name: service.name, value: shop}
+    - {name: twice, value: "${NAME}-${NUMBER}"}
+    - {name: default in default, value: "${NOT_SET:-a:-b}"}
+    - {name: nested, value: "${NOT_SET:-${NAME}}"}
+    - {name: dollars, value: "$$$$$${NAME}"}
+    - {name: odd dollars, value: "$$$${NAME}"}
+    - {name: alone, value: "a $ b"}
+    - {name: open, value: "a ${NAME"}
+    - {name: empty default, value: "${NOT_SET:-}x"}
+    - {name: quoted unset, value: "x${NOT_SET}"}
+    - {name: single, value: '${NAME}'}
+    - {name: blanks, value: "${NOT_SET:- a }"}
+    - name: folded
+      value: >-
+        a ${NAME}
+        b
+    - name: plain number
+      value: ${NOT_SET:-7}
+      type: int
+    - name: plain boolean
+      value: ${NOT_SET:-true}
+      type: bool
+"#
+        ),
+        differs: &[],
+    },
+    Case {
+        name: "limits of nothing",
+        text: all!(
+            "  limits: {attribute_value_length_limit: 0, event_count_limit: 0, link_count_limit: 0}\n",
+            "",
+            "  limits: {attribute_value_length_limit: 0}\n",
+            "resource: {attributes: [{name: service.name, value: a}]}\n"
+        ),
+        differs: &[],
+    },
+    Case {
+        name: "three exporters of one signal",
+        text: r#"
+tracer_provider:
+  processors:
+    - simple: {exporter: {otlp_http: {endpoint: "${HTTP}/v1/traces", headers: [{name: x-one, value: "1"}]}}}
+    - simple: {exporter: {otlp_http: {endpoint: "${HTTP}/v1/traces?second", headers: [{name: x-two, value: "2"}]}}}
+    - batch: {schedule_delay: 50, exporter: {otlp_grpc: {endpoint: "${GRPC}"}}}
+  sampler: {parent_based: {root: {trace_id_ratio_based: {ratio: 1}}}}
+resource: {attributes: [{name: service.name, value: a}]}
+"#,
+        differs: &[],
+    },
+    Case {
         name: "disabled",
         text: all!("", "", "", "disabled: true\n"),
         differs: &[],
@@ -312,6 +404,10 @@ pub(super) static REFUSALS: std::sync::LazyLock<Vec<Refusal>> = std::sync::LazyL
         "file_format: \"1.2\"\n",
         "file_format: '1.1'\nx-mine: {a: 1}\n",
         "file_format: \"1.1\"\ndisabled: ${NOT_SET}\n",
+        "file_format: \"1.1\"\ndisabled: ${EMPTY}\n",
+        "file_format: \"${NOT_SET:-1.1}\"\n",
+        "file_format: \"1.1\"\nx: \"$${1}\"\n",
+        "file_format: \"1.1\"\nx: \"${\"\n",
         "file_format: \"1.1\"\ndisabled: ${NOT_SET:-true}\n",
         "file_format: \"1.1\"\nattribute_limits: {attribute_count_limit: 0x10}\n",
         "file_format: \"1.1\"\nattribute_limits: {attribute_count_limit: 5.0}\n",
@@ -337,6 +433,10 @@ pub(super) static REFUSALS: std::sync::LazyLock<Vec<Refusal>> = std::sync::LazyL
         "file_format: \"one\"\n",
         "file_format: \"1.1\"\n---\nfile_format: \"1.1\"\n",
         "file_format: \"1.1\"\ndisabled: \"true\"\n",
+        "file_format: \"1.1\"\ndisabled: ${NAME}\n",
+        "file_format: \"1.1\"\nattribute_limits: {attribute_count_limit: ${NUMBER}}\n",
+        "file_format: \"1.1\"\nattribute_limits: {attribute_count_limit: \"${NUMBER}\"}\n",
+        "file_format: ${NOT_SET}\n",
         "file_format: \"1.1\"\ndisabled: \"${NOT_SET:-true}\"\n",
         "file_format: \"1.1\"\ndisabled: 1\n",
         "file_format: \"1.1\"\nlog_level: LOUD\n",
@@ -380,6 +480,12 @@ pub(super) static REFUSALS: std::sync::LazyLock<Vec<Refusal>> = std::sync::LazyL
         only!(Python: "file_format: \"1.1\"\ndisabled: yes\n", "YAML 1.2, core schema: `yes` is a text."),
         only!(Python: "file_format: \"1.1\"\na: &a {b: 1}\nc: {<<: *a}\n", "YAML 1.2 has no merge keys."),
         only!(Python: "file_format: \"1.1\"\nx: ${1A}\n",
+            "Data model: a reference that is not valid is an error, with no partial result."),
+        only!(Python: "file_format: \"1.1\"\nx: \"${}\"\n",
+            "Data model: a reference that is not valid is an error, with no partial result."),
+        only!(Python: "file_format: \"1.1\"\nx: \"${A-B}\"\n",
+            "Data model: a reference that is not valid is an error, with no partial result."),
+        only!(Python: "file_format: \"1.1\"\nx: \"${ NAME }\"\n",
             "Data model: a reference that is not valid is an error, with no partial result."),
         only!(Python: "file_format: \"1.1\"\nx: ${NAME:?error}\n",
             "Data model: a reference that is not valid is an error, with no partial result."),
