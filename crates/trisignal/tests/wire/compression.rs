@@ -4,7 +4,8 @@ use trisignal::{Compression, Limits, Protocol, Telemetry};
 use trisignal_receiver::{Answer, Receiver, RequestInfo, Script, Signal};
 
 use super::common::{
-    PATIENCE, PROTOCOLS, assert_balanced, builder, builder_to, logs, receiver, spans,
+    PATIENCE, PROTOCOLS, assert_balanced, builder, builder_to, logs, numbered_spans, receiver,
+    spans,
 };
 use super::proxy::Proxy;
 
@@ -61,6 +62,42 @@ fn what_is_asked_for_is_on_the_wire_and_smaller() {
             let smaller = request.encoded_bytes * 2 < request.decompressed_bytes;
             assert_eq!(smaller, !expected.is_empty(), "{request:?}");
             assert_eq!(receiver.received(Signal::Traces).unique, 100);
+        }
+    }
+}
+
+/// Far more than a socket takes at once, in the pieces in which threads have encoded it, from several of them.
+#[test]
+fn large_bodies_arrive_whole() {
+    for protocol in PROTOCOLS {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let receiver = receiver();
+            let telemetry = builder(&receiver, protocol).compression(compression);
+            let telemetry = telemetry.build().unwrap();
+            for _ in 0..3 {
+                std::thread::scope(|scope| {
+                    for thread in 0..3 {
+                        let telemetry = &telemetry;
+                        scope.spawn(move || {
+                            numbered_spans(telemetry, thread * 3_000..(thread + 1) * 3_000)
+                        });
+                    }
+                });
+                let report = telemetry.flush_blocking(PATIENCE);
+                assert_balanced(&report);
+                assert!(report.complete && report.lost() == 0, "{report}");
+            }
+            let received = receiver.received(Signal::Traces);
+            assert_eq!((received.unique, received.duplicates), (27_000, 0));
+            let requests = receiver.requests();
+            let largest = requests
+                .iter()
+                .map(|request| request.decompressed_bytes)
+                .max();
+            assert!(
+                largest.is_some_and(|bytes| bytes > 256 * 1024),
+                "{largest:?}"
+            );
         }
     }
 }
