@@ -7,7 +7,7 @@ use opentelemetry::trace::{
 };
 use tracing::{info_span, warn};
 use trisignal::otel::{Context, KeyValue};
-use trisignal::{Limits, Protocol, SpanExt, Telemetry};
+use trisignal::{ByteSize, Limits, Protocol, SpanExt, Telemetry};
 use trisignal_receiver::{Receiver, Span, SpanKind, SpanStatus, Value};
 
 use super::common::{PATIENCE, assert_all_delivered, builder, receiver, record};
@@ -203,7 +203,17 @@ fn fields_of_every_kind_arrive() {
 /// Row 10 of the faults: values, attributes and events without end, with neighbours on both sides.
 #[test]
 fn a_span_without_bounds_is_cut_to_them_and_says_so() {
-    let (receiver, telemetry) = start();
+    let receiver = receiver();
+    // The events are log records as well, and all of them wait where the machine is slow.
+    let room = Some(ByteSize::from_mib(256));
+    let telemetry = builder(&receiver, Protocol::HttpProtobuf)
+        .limits(Limits {
+            queue_bytes: room,
+            outbox: room,
+            ..Limits::default()
+        })
+        .build()
+        .unwrap();
     record(&telemetry, || {
         drop(info_span!("before"));
         let huge = "x".repeat(10 << 20);
