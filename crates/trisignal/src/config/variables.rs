@@ -245,7 +245,7 @@ variables! {
         "Which log records are exported. Warnings and errors inside of an exported span are events of that span as well, whatever this says.";
     LOGS_TRACE_BASED: bool = "OTEL_RUST_LOGS_TRACE_BASED", "true or false", "false", parse::boolean, Plain, "logs_trace_based",
         "`true`: log records of traces that are not sampled are not exported. Warnings, errors and what belongs to no trace always are, and the console shows all.";
-    SPAN_EVENTS: LevelFilter = "OTEL_RUST_SPAN_EVENTS", "off, error, warn, info, debug or trace", "warn", parse::level, Plain, "span_events",
+    SPAN_EVENTS: LevelFilter = "OTEL_RUST_SPAN_EVENTS", "none, error, warn, info, debug or trace", "warn", parse::level, Plain, "span_events",
         "Up to which level events of `tracing` are events of the exported span that they are in as well, whatever the filters of console and logs say.";
     CONTEXT_ACTIVATION: bool = "OTEL_RUST_CONTEXT_ACTIVATION", "true or false", "true", parse::boolean, Plain, "context_activation",
         "`false`: an entered span is not made OpenTelemetry's current context, which saves time each time. For services without code on OpenTelemetry's API: our own layers, logs and metrics find the span all the same.";
