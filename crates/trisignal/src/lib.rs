@@ -77,10 +77,6 @@ mod install;
 mod life;
 mod limits;
 mod metrics;
-#[allow(
-    dead_code,
-    reason = "the span and log bridges that write with it come next"
-)]
 mod otlp;
 mod otlp_json;
 mod patterns;

@@ -172,20 +172,6 @@ const ONE_BYTE: usize = 0x80;
 /// The first number that is none of OTLP's, which are signed.
 const INT_END: u64 = 1 << 63;
 
-/// Appends an attribute whose value is a list of texts.
-pub(crate) fn texts_attribute<'a>(
-    out: &mut Vec<u8>,
-    field: u32,
-    key: &str,
-    texts: impl IntoIterator<Item = &'a str>,
-) {
-    attribute_with(out, field, key, |out| {
-        list(out, texts, |out, text| {
-            wire::member_bytes(out, STRING, text.as_bytes())
-        });
-    });
-}
-
 /// Appends one attribute of OpenTelemetry's API.
 pub(crate) fn otel_attribute(out: &mut Vec<u8>, field: u32, attribute: &KeyValue) {
     let key = attribute.key.as_str();
@@ -562,18 +548,5 @@ mod tests {
         let mut out = Vec::new();
         any_attribute(&mut out, FIELD, "deep", &value, None);
         assert!(proto::KeyValue::decode(wire::read_field(&out).unwrap().1).is_ok());
-    }
-
-    #[test]
-    fn a_list_of_texts_is_an_array() {
-        let mut out = Vec::new();
-        texts_attribute(&mut out, FIELD, "chain", ["a", "b"]);
-        let pair = KeyValue::new(
-            "chain",
-            opentelemetry::Value::Array(Array::String(vec!["a".into(), "b".into()])),
-        );
-        let mut theirs = Vec::new();
-        otel_attribute(&mut theirs, FIELD, &pair);
-        assert_eq!(out, theirs);
     }
 }
