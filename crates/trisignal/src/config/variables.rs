@@ -159,7 +159,7 @@ variables! {
     BSP_MAX_QUEUE_SIZE: usize = "OTEL_BSP_MAX_QUEUE_SIZE", "number of spans, not 0", "65536", parse::count, Plain, "span_batch",
         "Spans waiting to be encoded, of together at most 16 MiB. The specification's default of 2048 loses spans in a burst of 50 ms.";
     BSP_MAX_EXPORT_BATCH_SIZE: usize = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "number of spans, not 0", "2048",
-        parse::count, Plain, "span_batch", "Most spans encoded together; not more than the queue holds. A request carries as many of these batches as fit in 1 MiB.";
+        parse::count, Plain, "span_batch", "Most spans encoded together, 512 by the specification; not more than the queue holds. A request carries as many of these batches as fit in 1 MiB.";
     BLRP_SCHEDULE_DELAY: Duration = "OTEL_BLRP_SCHEDULE_DELAY", "milliseconds", "1000", parse::duration, Plain, "log_batch",
         "Longest time a log record waits in its queue before it is encoded.";
     BLRP_EXPORT_TIMEOUT: Option<Duration> = "OTEL_BLRP_EXPORT_TIMEOUT", "milliseconds, 0 is no limit", "",
@@ -167,7 +167,7 @@ variables! {
     BLRP_MAX_QUEUE_SIZE: usize = "OTEL_BLRP_MAX_QUEUE_SIZE", "number of records, not 0", "65536", parse::count, Plain, "log_batch",
         "Log records waiting to be encoded, of together at most 16 MiB. The specification's default is 2048.";
     BLRP_MAX_EXPORT_BATCH_SIZE: usize = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "number of records, not 0", "2048",
-        parse::count, Plain, "log_batch", "Most log records encoded together; not more than the queue holds. A request carries as many of these batches as fit in 1 MiB.";
+        parse::count, Plain, "log_batch", "Most log records encoded together, 512 by the specification; not more than the queue holds. A request carries as many of these batches as fit in 1 MiB.";
 
     ATTRIBUTE_VALUE_LENGTH_LIMIT: usize = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "number of characters", "", parse::length, Plain, "item_limits",
         "Characters kept of a text in an attribute of a span, its events and links, or a log record, where the limit of the item itself does not say otherwise.";
