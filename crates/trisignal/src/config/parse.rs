@@ -80,6 +80,15 @@ pub(super) fn boolean(text: &str, problems: &mut Problems) -> Option<bool> {
     Some(false)
 }
 
+/// What is on by default, which no boolean variable may be: all but `true` would be false there. Files say it as a boolean.
+pub(super) fn switch(text: &str, problems: &mut Problems) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" | "true" => Some(true),
+        "off" | "false" => Some(false),
+        _ => problems.reject("is neither on nor off"),
+    }
+}
+
 fn whole_number(text: &str) -> Option<u64> {
     text.parse().ok()
 }

@@ -92,7 +92,7 @@ pub(super) fn resolve_from(
             "traces.context_activation",
             settings.context_activation,
             &table::CONTEXT_ACTIVATION,
-            show::display,
+            show::switch,
         ),
         limits: super::limits::limits(settings, reader),
         span_batch: span_batch(settings, reader),

@@ -42,6 +42,10 @@ pub(super) fn display<T: fmt::Display>(value: &T) -> String {
     value_for_people(&value.to_string())
 }
 
+pub(super) fn switch(is_on: &bool) -> String {
+    if *is_on { "on" } else { "off" }.to_owned()
+}
+
 /// As it is, where it is made of paths and levels: a module may be called like a secret.
 #[expect(
     clippy::ptr_arg,

@@ -247,8 +247,8 @@ variables! {
         "`true`: log records of traces that are not sampled are not exported. Warnings, errors and what belongs to no trace always are, and the console shows all.";
     SPAN_EVENTS: LevelFilter = "OTEL_RUST_SPAN_EVENTS", "none, error, warn, info, debug or trace", "warn", parse::level, Plain, "span_events",
         "Up to which level events of `tracing` are events of the exported span that they are in as well, whatever the filters of console and logs say.";
-    CONTEXT_ACTIVATION: bool = "OTEL_RUST_CONTEXT_ACTIVATION", "true or false", "true", parse::boolean, Plain, "context_activation",
-        "`false`: an entered span is not made OpenTelemetry's current context, which saves time each time. For services without code on OpenTelemetry's API: our own layers, logs and metrics find the span all the same.";
+    CONTEXT_ACTIVATION: bool = "OTEL_RUST_CONTEXT_ACTIVATION", "on or off", "on", parse::switch, Plain, "context_activation",
+        "`off`: an entered span is not made OpenTelemetry's current context, which saves time each time. For services without code on OpenTelemetry's API: our own layers, logs and metrics find the span all the same.";
     TRACES_FILTER: String = "OTEL_RUST_TRACES_FILTER", "filter directives", "info", parse::filter, Plain, "traces_filter",
         "Which spans are recorded and exported.";
     CONSOLE: ConsoleFormat = "OTEL_RUST_CONSOLE", "auto, pretty, json, ecs or off", "auto", parse::console, Plain, "console",

@@ -144,7 +144,7 @@ fn general() -> Vec<Case> {
         "OTEL_RUST_LOGS_FILTER" = "warn" | "error" => logs_filter("warn");
         "OTEL_RUST_LOGS_TRACE_BASED" = "true" | "false" => logs_trace_based(true);
         "OTEL_RUST_SPAN_EVENTS" = "info" | "off" => span_events(LevelFilter::INFO);
-        "OTEL_RUST_CONTEXT_ACTIVATION" = "false" | "true" => context_activation(false);
+        "OTEL_RUST_CONTEXT_ACTIVATION" = "off" | "on" => context_activation(false);
         "OTEL_RUST_TRACES_FILTER" = "warn" | "error" => traces_filter("warn");
         "OTEL_RUST_CONSOLE" = "ecs" | "off" => console(ConsoleFormat::Ecs);
         "OTEL_RUST_SUPPRESSION_RATE" = "5" | "6" => suppression(Suppression { per_second: Some(5), ..Suppression::default() });

@@ -70,7 +70,7 @@ proofs! {
     }
 
     OTEL_RUST_CONTEXT_ACTIVATION => {
-        for (activation, is_found) in [("", true), ("true", true), ("false", false)] {
+        for (activation, is_found) in [("", true), ("On", true), ("off", false), ("0", true)] {
             let service = Service::new(&[("OTEL_RUST_CONTEXT_ACTIVATION", activation)]);
             let found = record(&service.telemetry, || tracing::info_span!("work").in_scope(|| {
                 tracing::info!("worked");
