@@ -293,11 +293,6 @@ impl Bridge {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let metadata = attributes.metadata();
-        let around = match attributes.parent() {
-            Some(parent) => self.table.get(parent).map(|entry| entry.open),
-            None if attributes.is_contextual() => local::current(self.callsites.bridge()),
-            None => None,
-        };
         let callsite = self.callsites.of(metadata);
         let wanted = |filter: &Filter| {
             callsite.verdict(Judge::Spans, filter, |filter| filter.passes(metadata, cx))
@@ -312,65 +307,50 @@ impl Bridge {
         };
         open.start.id = id.into_u64();
         open.start.metadata = Some(metadata);
-        let Some(export) = export else {
+        open.start.parent = match attributes.parent() {
+            Some(parent) => self.table.get(parent).map(|entry| entry.open),
+            None if attributes.is_contextual() => local::current(self.callsites.bridge()),
+            None => None,
+        };
+        let context = if let Some(export) = export {
+            let parent = self.parent_of(attributes, open);
+            let beginning = Beginning {
+                export,
+                attributes,
+                callsite: &callsite,
+                parent: &parent,
+                followed: self.follows(),
+            };
+            beginning.begin(open);
+            if export.activates {
+                Some(inside(&record, &parent))
+            } else {
+                open.start.around = Some(parent);
+                None
+            }
+        } else {
             open.start.export = None;
-            open.start.parent = around;
             let capture = Capture::span(&mut open.state_mut().fields, &self.redactor);
             attributes.record(&mut capture.of(&callsite));
-            return self.table.insert(
-                id,
-                Entry {
-                    open: record,
-                    context: None,
-                },
-            );
-        };
-        let parent = if attributes.is_contextual() {
-            let inside = local::inside().and_then(|inside| inside.place());
-            inside.unwrap_or_else(OtelContext::current)
-        } else {
-            self.context_of(around.as_ref()).unwrap_or_default()
-        };
-        open.start.parent = around;
-        if !open
-            .start
-            .export
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, export))
-        {
-            open.start.export = Some(Arc::clone(export));
-        }
-        let beginning = Beginning {
-            export,
-            attributes,
-            callsite: &callsite,
-            parent: &parent,
-            followed: self.follows(),
-        };
-        beginning.begin(open);
-        if !export.activates {
-            open.start.around = Some(parent);
-            return self.table.insert(
-                id,
-                Entry {
-                    open: record,
-                    context: None,
-                },
-            );
-        }
-        let context = match &record.start {
-            start if start.recording => parent.with_span(Handle(Arc::clone(&record))),
-            start => match &start.sdk {
-                Some(sdk) => sdk.clone(),
-                None => parent.with_remote_span_context(start.span.clone()),
-            },
+            None
         };
         let entry = Entry {
             open: record,
-            context: Some(context),
+            context,
         };
         self.table.insert(id, entry.clone());
         local::remember(self.callsites.bridge(), entry);
+    }
+
+    /// The context that a new exported span begins in.
+    fn parent_of(&self, attributes: &Attributes<'_>, open: &Open) -> OtelContext {
+        if !attributes.is_contextual() {
+            return self
+                .context_of(open.start.parent.as_ref())
+                .unwrap_or_default();
+        }
+        let inside = local::inside().and_then(|inside| inside.place());
+        inside.unwrap_or_else(OtelContext::current)
     }
 
     /// The context of a span, or of the nearest exported one around it.
@@ -400,6 +380,16 @@ impl Bridge {
     /// The record of an open span, and whether its layer is this one.
     pub(super) fn open(&self, id: &Id) -> Option<Arc<Open>> {
         self.table.get(id).map(|entry| entry.open)
+    }
+}
+
+/// The context of a new span below `parent`.
+fn inside(record: &Arc<Open>, parent: &OtelContext) -> OtelContext {
+    let start = &record.start;
+    match &start.sdk {
+        Some(sdk) => sdk.clone(),
+        None if start.recording => parent.with_span(Handle(Arc::clone(record))),
+        None => parent.with_remote_span_context(start.span.clone()),
     }
 }
 

@@ -42,6 +42,10 @@ struct Asked {
 impl Beginning<'_> {
     /// Fills in a record that nobody else has yet.
     pub(crate) fn begin(&self, open: &mut Open) {
+        let known = open.start.export.as_ref();
+        if !known.is_some_and(|known| Arc::ptr_eq(known, self.export)) {
+            open.start.export = Some(Arc::clone(self.export));
+        }
         let asked = self.ask();
         open.start.time = now();
         if let Some(tracer) = &self.export.tracer {

@@ -140,7 +140,6 @@ impl Bridge {
         }
         let (trace, correlation) = home.read();
         let correlation = correlation.as_ref().map(CorrelationId::as_str);
-
         if let Some(console) = self.console.as_ref().filter(|_| takers.console) {
             let line = Line {
                 time,
@@ -158,29 +157,21 @@ impl Bridge {
         let flags = trace.map(|trace| trace.flags);
         let exported =
             takers.export && (!self.trace_based || follows(severity(metadata.level()), flags));
-        let Some(logs) = self.logs.as_ref().filter(|_| exported) else {
-            return;
-        };
-        let of_log = event
-            .is_log()
-            .then(|| callsite::Attributes::of_log(metadata));
-        let export = Export {
-            time,
-            metadata,
-            target: target(event, metadata),
-            event_name: happened.event_name(),
-            constants: of_log.as_ref().unwrap_or(&happened.callsite.place),
-            trace,
-            correlation,
-            scratch,
-        };
-        match logs {
-            LogExport::Encoded { chunks, limits } => export.write(chunks, *limits),
-            LogExport::Sdk(logger) => {
-                let _inside = Gate::EXPORT.enter();
-                let _home = home.attach();
-                export.emit(logger);
-            }
+        if let Some(logs) = self.logs.as_ref().filter(|_| exported) {
+            let of_log = event
+                .is_log()
+                .then(|| callsite::Attributes::of_log(metadata));
+            let export = Export {
+                time,
+                metadata,
+                target: target(event, metadata),
+                event_name: happened.event_name(),
+                constants: of_log.as_ref().unwrap_or(&happened.callsite.place),
+                trace,
+                correlation,
+                scratch,
+            };
+            send(&export, logs, home);
         }
     }
 
@@ -233,6 +224,18 @@ impl Bridge {
             Some(dispatch) => find(&dispatch),
             // An `Option` or a `Vec` of layers does not pass on what it is registered with.
             None => dispatcher::get_default(find),
+        }
+    }
+}
+
+/// Exports a record that is at `home`.
+fn send(export: &Export<'_>, logs: &LogExport, home: Home) {
+    match logs {
+        LogExport::Encoded { chunks, limits } => export.write(chunks, *limits),
+        LogExport::Sdk(logger) => {
+            let _inside = Gate::EXPORT.enter();
+            let _home = home.attach();
+            export.emit(logger);
         }
     }
 }
