@@ -149,21 +149,34 @@ fn of_resource(facts: &mut BTreeMap<String, String>, receiver: &Receiver) {
     put(facts, "resource.schema_url", &resource.schema_url);
 }
 
+/// Sets over all requests of a signal, because several exporters of one finish in any order.
 fn of_requests(facts: &mut BTreeMap<String, String>, receiver: &Receiver) {
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for request in receiver.requests() {
         let Some(signal) = request.signal else {
             continue;
         };
         let name = format!("request.{signal}.{:?}", request.protocol);
-        put(facts, &name, &request.path);
+        let mut see = |key: &str, value: String| {
+            seen.entry(format!("{name}{key}"))
+                .or_default()
+                .insert(value);
+        };
+        see("", request.path.clone());
         for header in ["content-encoding", "content-type", "grpc-encoding"] {
-            put(facts, &format!("{name}.{header}"), request.header(header));
+            see(
+                &format!(".{header}"),
+                format!("{:?}", request.header(header)),
+            );
         }
         let theirs = request
             .headers
             .iter()
             .filter(|(key, _)| key.starts_with("x-"));
         let theirs: BTreeSet<_> = theirs.cloned().collect();
-        put(facts, &format!("{name}.headers"), theirs);
+        see(".headers", format!("{theirs:?}"));
+    }
+    for (name, values) in seen {
+        put(facts, &name, values);
     }
 }
