@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{error, info_span, warn};
 use trisignal::{Exporter, Protocol, Signal};
 
-use super::common::builder_to;
+use super::common::{builder_to, shut_down};
 use super::isolated::isolated;
 
 /// Memory that this process has in use, in KiB.
@@ -38,7 +38,7 @@ fn a_span_with_endless_events_holds_few_of_them() {
             let more = resident().saturating_sub(before);
             assert!(more < 2_000, "{more} KiB more");
             drop(span);
-            let report = telemetry.shutdown_blocking(Duration::from_secs(1));
+            let report = shut_down(&telemetry, Duration::from_secs(1));
             assert_eq!(report.traces.produced, 1, "{report}");
         },
     );

@@ -12,7 +12,7 @@ use opentelemetry::global;
 use opentelemetry::trace::TraceContextExt as _;
 use trisignal::Protocol;
 
-use super::common::{PATIENCE, brisk, builder, builder_to, eventually, receiver, spans};
+use super::common::{PATIENCE, brisk, builder, builder_to, eventually, receiver, shut_down, spans};
 use super::isolated::{isolated, told};
 use super::lines::Lines;
 
@@ -85,7 +85,7 @@ proofs! {
         tracing::info!("the service speaks");
         let tried = || telemetry.flush_blocking(Duration::from_millis(50)).traces.held == 1;
         eventually("an attempt", tried);
-        let report = telemetry.shutdown_blocking(Duration::from_secs(1));
+        let report = shut_down(&telemetry, Duration::from_secs(1));
         assert_eq!(report.lost() - report.metrics.dropped.total(), 2, "{report}");
         let all = lines.take().concat();
         assert!(all.contains("the service speaks") && !all.contains("\"target\":\"trisignal\""), "{all}");

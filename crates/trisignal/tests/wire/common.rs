@@ -92,6 +92,12 @@ pub(crate) fn logs(telemetry: &Telemetry, count: u64) {
     });
 }
 
+/// Shuts down with `deadline`, and answers how that ended: on a busy machine the call may come back before it has.
+pub(crate) fn shut_down(telemetry: &Telemetry, deadline: Duration) -> Report {
+    let _ = telemetry.shutdown_blocking(deadline);
+    telemetry.shutdown_blocking(PATIENCE)
+}
+
 /// Polls until `condition` holds, for what no receiver can see.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();

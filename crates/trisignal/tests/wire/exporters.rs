@@ -10,7 +10,7 @@ use trisignal_receiver::{Answer, Script, Signal};
 
 use super::common::{
     PATIENCE, assert_all_delivered, assert_conserved, await_outcomes, brisk, builder, builder_to,
-    is_poisoned, numbered_spans, receiver, record, span_numbers,
+    is_poisoned, numbered_spans, receiver, record, shut_down, span_numbers,
 };
 
 /// A span with a log record in it, and a measurement.
@@ -263,7 +263,7 @@ fn a_dead_destination_does_not_hold_up_the_others() {
     });
     let health = telemetry.health();
     assert_eq!(health.traces.held, 50, "{:?}", health.traces);
-    let report = telemetry.shutdown_blocking(std::time::Duration::from_secs(1));
+    let report = shut_down(&telemetry, std::time::Duration::from_secs(1));
     assert!(!report.complete, "{report}");
     assert_eq!(report.lost(), 50, "{report}");
     let account = destination(&report, &endpoint).account;
@@ -310,7 +310,7 @@ fn a_console_that_hangs_holds_up_nobody() {
         outcome == trisignal_receiver::Outcome::Http(200)
     });
     let begin = std::time::Instant::now();
-    let report = telemetry.shutdown_blocking(std::time::Duration::from_secs(1));
+    let report = shut_down(&telemetry, std::time::Duration::from_secs(1));
     assert!(begin.elapsed() < PATIENCE / 2);
     assert_eq!(receiver.received(Signal::Traces).unique, 10);
     let console = destination(&report, "otlp/stdout").account;

@@ -11,7 +11,7 @@ use trisignal_receiver::{Answer, Receiver, Script, Signal};
 
 use super::common::{
     PATIENCE, PROTOCOLS, assert_all_delivered, assert_balanced, assert_conserved, await_unique,
-    brisk, builder, numbered_spans, receiver, record, spans, telemetry,
+    brisk, builder, numbered_spans, receiver, record, shut_down, spans, telemetry,
 };
 
 /// More than any of these calls may take; a deadlock takes longer.
@@ -111,7 +111,7 @@ fn a_current_thread_runtime_is_not_held_by_a_silent_backend() {
         let (receiver, telemetry) = with_backend(Answer::hang());
         current_thread().block_on(async {
             spans(&telemetry, 100);
-            let report = telemetry.shutdown_blocking(deadline);
+            let report = shut_down(&telemetry, deadline);
             assert_conserved(&report, &receiver);
             assert_eq!(report.lost(), 100, "{report}");
         });
@@ -131,7 +131,7 @@ fn a_hanging_callback_does_not_hold_up_the_shutdown() {
             .with_callback(move |_| released.lock().unwrap().recv().unwrap_or_default())
             .build();
         spans(&telemetry, 100);
-        let report = telemetry.shutdown_blocking(Duration::from_secs(1));
+        let report = shut_down(&telemetry, Duration::from_secs(4));
         assert_conserved(&report, &receiver);
         assert_eq!(report.traces.delivered, 100, "{report}");
         drop(release);

@@ -8,7 +8,7 @@ use trisignal_receiver::{Answer, Outcome, Script, Signal};
 use super::common::{
     PATIENCE, PROTOCOLS, assert_all_delivered, assert_balanced, assert_conserved, assert_none_lost,
     await_outcomes, await_unique, brisk, builder, builder_to, eventually, logs, numbered_spans,
-    receiver, spans,
+    receiver, shut_down, spans,
 };
 use super::proxy::Proxy;
 
@@ -157,7 +157,7 @@ fn a_shutdown_before_a_silent_backend_says_what_is_lost() {
         .build()
         .unwrap();
     spans(&telemetry, 500);
-    let report = telemetry.shutdown_blocking(Duration::from_millis(500));
+    let report = shut_down(&telemetry, Duration::from_millis(500));
     assert_conserved(&report, &receiver);
     assert!(
         !report.complete && report.elapsed < Duration::from_secs(10),
@@ -243,7 +243,7 @@ fn a_shutdown_keeps_the_time_asked_for_and_its_own_deadline() {
         .unwrap();
     spans(&telemetry, 512);
     await_outcomes(&receiver, 1, |outcome| outcome == Outcome::Http(503));
-    let report = telemetry.shutdown_blocking(Duration::from_millis(500));
+    let report = shut_down(&telemetry, Duration::from_millis(500));
     assert_conserved(&report, &receiver);
     assert_eq!(
         report.traces.dropped.get(DropReason::Shutdown),

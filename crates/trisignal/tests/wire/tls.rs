@@ -7,7 +7,7 @@ use trisignal::{Builder, ErrorKind, Protocol};
 use super::certificates::{Authority, Identity, server};
 use super::common::{
     PATIENCE, PROTOCOLS, assert_all_delivered, assert_conserved, brisk, builder_to, eventually,
-    receiver, spans,
+    receiver, shut_down, spans,
 };
 use super::proxy::Proxy;
 
@@ -37,7 +37,7 @@ fn exchange(
         });
         let health = telemetry.health();
         assert_eq!((health.traces.held, health.traces.delivered), (100, 0));
-        let report = telemetry.shutdown_blocking(Duration::from_millis(100));
+        let report = shut_down(&telemetry, Duration::from_millis(100));
         assert_conserved(&report, &receiver);
         assert_eq!(report.lost(), 100, "{report}");
         assert!(receiver.requests().is_empty(), "{:?}", receiver.requests());
@@ -95,7 +95,7 @@ fn an_https_endpoint_is_never_spoken_to_in_the_clear() {
             let _ = telemetry.flush_blocking(Duration::from_millis(20));
             proxy.connections() >= 2
         });
-        let report = telemetry.shutdown_blocking(Duration::from_millis(100));
+        let report = shut_down(&telemetry, Duration::from_millis(100));
         assert_conserved(&report, &receiver);
         assert_eq!(report.lost(), 100, "{report}");
         assert!(receiver.requests().is_empty(), "{:?}", receiver.requests());
