@@ -334,6 +334,14 @@ impl EventFilters {
 #[derive(Clone, Debug)]
 pub(crate) struct Union(pub(crate) Arc<EventFilters>);
 
+impl Union {
+    /// Whether any of the filters wants to know what spans do.
+    #[inline]
+    pub(crate) fn follows(&self) -> bool {
+        self.0.all().any(|filter| filter.cell.is_dynamic())
+    }
+}
+
 impl<S> layer::Filter<S> for Union {
     fn enabled(&self, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
         if metadata.is_span() {

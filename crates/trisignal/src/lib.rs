@@ -66,6 +66,7 @@ struct Readme;
 
 mod bridge;
 mod builder;
+mod clock;
 mod config;
 mod console;
 mod control;

@@ -59,6 +59,8 @@ pub(crate) struct Callsite {
     pub(crate) event_name: Option<&'static str>,
     /// Whether it belongs to the stack of the pipeline itself.
     pub(crate) is_silenced: bool,
+    /// Whether it looks like those that stand for records of the `log` crate.
+    pub(crate) may_be_log: bool,
     verdicts: Cell<Verdicts>,
 }
 
@@ -215,6 +217,7 @@ impl Callsite {
             has_distinct_fields: has_distinct_fields(metadata),
             event_name: event_name(metadata),
             is_silenced: is_silenced(metadata.target()),
+            may_be_log: metadata.target() == "log",
             verdicts: Cell::default(),
         }
     }

@@ -43,15 +43,17 @@ impl Directives {
         }
     }
 
-    fn take(&mut self, directive: &str, text: String) {
+    fn take(&mut self, directive: &str, text: Cow<'_, str>) {
         match directive {
-            "name" => self.name = Some(text),
+            "name" => self.name = Some(text.into_owned()),
             "kind" => self.kind = kind(&text),
             "status_code" => {
                 self.is_ok = text.eq_ignore_ascii_case("ok");
                 self.is_error = text.eq_ignore_ascii_case("error");
             }
-            "status_message" | "status_description" => self.description = Some(text),
+            "status_message" | "status_description" => {
+                self.description = Some(text.into_owned());
+            }
             _ => {}
         }
     }
@@ -73,7 +75,7 @@ fn kind(text: &str) -> Option<SpanKind> {
 impl Visit for Directives {
     fn record_str(&mut self, field: &Field, value: &str) {
         if let Some(directive) = field.name().strip_prefix("otel.") {
-            self.take(directive, value.to_owned());
+            self.take(directive, Cow::Borrowed(value));
         }
     }
 
@@ -84,7 +86,7 @@ impl Visit for Directives {
             // What panics says nothing.
             if catch_unwind(AssertUnwindSafe(|| write!(out, "{value:?}"))).is_ok() {
                 out.finish();
-                self.take(directive, text);
+                self.take(directive, Cow::Owned(text));
             }
         }
     }

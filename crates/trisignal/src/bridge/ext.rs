@@ -8,7 +8,8 @@ use opentelemetry::{Key, KeyValue, Value};
 use tracing::Span;
 
 use super::layer::Bridge;
-use super::open::{Open, now};
+use super::open::Open;
+use crate::clock::now;
 
 /// More to say about a span of `tracing` than its macros can.
 ///

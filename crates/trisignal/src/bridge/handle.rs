@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, Status};
 
-use super::open::{Open, nanoseconds};
+use super::open::Open;
+use crate::clock::nanoseconds;
 
 /// An open span as the API sees it. It does not end the span when it is dropped: `tracing` does.
 #[derive(Debug)]

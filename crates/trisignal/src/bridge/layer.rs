@@ -19,18 +19,19 @@ use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::layer::{self, Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::callsite::{Callsites, Judge, has_directives};
+use super::callsite::{Callsites, Judge};
 use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::otlp::LogExport;
 use super::events::scratch::{Nesting, with_scratch};
 use super::handle::Handle;
 use super::local;
-use super::open::{Open, now};
+use super::open::Open;
 use super::spans::SpanExport;
 use super::start::Beginning;
 use super::suppress::Suppressor;
 use super::table::{Entry, Table};
+use crate::clock::now;
 use crate::console::{Console, ConsoleOptions};
 use crate::filter::{EventFilters, Filter, Union};
 use crate::redact::Redactor;
@@ -236,13 +237,14 @@ where
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let done = contain(|| {
-            let normalized = event.normalized_metadata();
-            let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
             let callsite = self.callsites.of(event.metadata());
+            let is_log = callsite.may_be_log && event.is_log();
+            let normalized = is_log.then(|| event.normalized_metadata()).flatten();
             let happened = Happened {
                 event,
-                metadata,
+                metadata: normalized.as_ref().unwrap_or_else(|| event.metadata()),
                 callsite: &callsite,
+                is_log,
             };
             let takers = self.takers(&happened, &cx);
             if takers.console || takers.export || takers.span.is_some() {
@@ -276,7 +278,9 @@ impl Bridge {
     /// Has the filter follow what happens, where nobody else does.
     #[inline]
     fn alone(&self, hook: impl FnOnce(&Union)) {
-        if let Some(filter) = &self.alone {
+        if let Some(filter) = &self.alone
+            && filter.follows()
+        {
             hook(filter);
         }
     }
@@ -363,14 +367,18 @@ impl Bridge {
     }
 
     fn record(&self, open: &Open, values: &Record<'_>) {
+        let Some(metadata) = open.start.metadata else {
+            return;
+        };
+        let callsite = self.callsites.of(metadata);
         with_scratch(|scratch| {
-            let mut capture = Capture::span(&mut scratch.fields, &self.redactor);
-            values.record(&mut capture);
+            let capture = Capture::span(&mut scratch.fields, &self.redactor);
+            values.record(&mut capture.of(&callsite));
             if !scratch.fields.is_empty() {
                 open.record(&scratch.fields);
             }
         });
-        if open.start.metadata.is_some_and(has_directives) {
+        if callsite.has_directives {
             let mut directives = Directives::default();
             values.record(&mut directives);
             directives.apply(open);

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
@@ -17,6 +16,7 @@ use super::events::fields::{Fields, Value};
 use super::handle::Handle;
 use super::happened::{Happened, Happening, Links};
 use super::spans::SpanExport;
+use crate::clock::{now, system_time};
 use crate::metrics::selfmetrics::Sampled;
 use crate::otlp::span::StatusCode;
 
@@ -292,7 +292,7 @@ impl Open {
 
     pub(crate) fn add_event(&self, name: &str, time: u64, attributes: &[KeyValue]) {
         if let Some(sdk) = &self.start.sdk {
-            let time = UNIX_EPOCH + Duration::from_nanos(time);
+            let time = system_time(time);
             return sdk
                 .span()
                 .add_event_with_timestamp(name.to_owned(), time, attributes.to_vec());
@@ -322,9 +322,7 @@ impl Open {
         }
         let mut state = self.state();
         if !state.ended {
-            for field in fields.encoded() {
-                state.extra.remove(field.key);
-            }
+            state.extra.remove_all(fields);
             state.fields.update(fields);
         }
     }
@@ -332,9 +330,7 @@ impl Open {
     /// Ends it: from here on nothing changes it any more.
     pub(crate) fn end(&self, time: u64) {
         if let Some(sdk) = &self.start.sdk {
-            return sdk
-                .span()
-                .end_with_timestamp(UNIX_EPOCH + Duration::from_nanos(time));
+            return sdk.span().end_with_timestamp(system_time(time));
         }
         self.change(|state, export| {
             state.ended = true;
@@ -375,15 +371,4 @@ pub(crate) fn key_value((key, value): (&str, Value<'_>)) -> KeyValue {
         Value::F64(value) => KeyValue::new(key, value),
         Value::Text(text) => KeyValue::new(key, text.to_owned()),
     }
-}
-
-/// Nanoseconds since the epoch.
-pub(crate) fn now() -> u64 {
-    nanoseconds(SystemTime::now())
-}
-
-pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
-    // Before 1970 there is no time in OTLP.
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

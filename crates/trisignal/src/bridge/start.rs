@@ -17,8 +17,9 @@ use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::fields::Value;
 use super::ids;
-use super::open::{Open, key_value, now};
+use super::open::{Open, key_value};
 use super::spans::{SpanExport, correlation_of};
+use crate::clock::{now, system_time};
 use crate::metrics::selfmetrics::{ParentOrigin, Sampled};
 use crate::otlp::span::kind_number;
 
@@ -184,10 +185,9 @@ impl Beginning<'_> {
             .chain(self.callsite.place.iter())
             .map(key_value)
             .collect();
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(open.start.time);
         let builder = SpanBuilder::from_name(asked.name)
             .with_kind(asked.kind)
-            .with_start_time(time)
+            .with_start_time(system_time(open.start.time))
             .with_attributes::<Vec<KeyValue>>(attributes);
         let span = tracer.build_with_context(builder, self.parent);
         let context = self.parent.with_span(span);

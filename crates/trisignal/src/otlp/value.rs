@@ -91,6 +91,7 @@ fn key_value_header(out: &mut Vec<u8>, field: u32, key: &str, value_len: usize) 
 #[derive(Debug)]
 pub(crate) struct Key {
     name: &'static str,
+    hash: u32,
     field: u32,
     /// The attribute's tag, room for its length, key, the value's tag, and room for the length of that: each in one
     /// byte, as in nearly all attributes. Empty for a key that is too long for this.
@@ -109,6 +110,7 @@ impl Key {
         }
         Self {
             name,
+            hash: hash(name),
             field,
             template: template.into(),
         }
@@ -116,6 +118,11 @@ impl Key {
 
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The [`hash`] of the name.
+    pub(crate) fn hash(&self) -> u32 {
+        self.hash
     }
 
     /// Appends the attribute with this key.
@@ -165,6 +172,23 @@ impl Key {
         out[end - 1] = value as u8;
         true
     }
+}
+
+/// A hash of a name, to tell most names apart without a look at them.
+#[inline]
+pub(crate) fn hash(name: &str) -> u32 {
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut eights = name.as_bytes().chunks_exact(8);
+    let mut hash = name.len() as u64;
+    for eight in &mut eights {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(eight);
+        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(bytes)).wrapping_mul(MIX);
+    }
+    for byte in eights.remainder() {
+        hash = (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(MIX);
+    }
+    (hash >> 32) as u32
 }
 
 /// Lengths below it take one byte.
@@ -308,7 +332,7 @@ pub(crate) struct Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     /// Reads a `KeyValue` that was written here.
-    fn read(message: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(message: &'a [u8]) -> Option<Self> {
         let (_, key, rest) = wire::read_field(message)?;
         let (_, value, _) = wire::read_field(rest)?;
         Some(Self {

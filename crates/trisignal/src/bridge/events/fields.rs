@@ -3,6 +3,8 @@
 //! They are captured once. A span is exported, and a log record inherits, by copying bytes; the console reads them
 //! back where a line is really written.
 
+use std::ops::Range;
+
 use crate::bridge::spans::RESERVED;
 use crate::otlp::value::{self, Encoded, Key};
 use crate::otlp::{log, span, wire};
@@ -20,11 +22,19 @@ const MAX_COUNT: u32 = 1024;
 pub(crate) struct Fields {
     /// Attributes, each as `field` of its message.
     bytes: Vec<u8>,
+    /// Where each of them begins.
+    places: Vec<Place>,
     field: u32,
-    count: u32,
     dropped: u32,
     /// Whether one may have a name that is taken on export.
     has_reserved: bool,
+}
+
+/// Where a field begins, with the hash of its name: a name that is not there is not looked for in the bytes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    hash: u32,
+    start: u32,
 }
 
 /// Those of a log record.
@@ -43,8 +53,8 @@ impl Fields {
     fn of(field: u32) -> Self {
         Self {
             bytes: Vec::new(),
+            places: Vec::new(),
             field,
-            count: 0,
             dropped: 0,
             has_reserved: false,
         }
@@ -64,7 +74,7 @@ impl Fields {
     }
 
     pub(crate) fn count(&self) -> u32 {
-        self.count
+        self.places.len() as u32
     }
 
     /// How many found no place.
@@ -79,13 +89,13 @@ impl Fields {
 
     /// Bytes held, used or not.
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.capacity() + self.places.capacity() * size_of::<Place>()
     }
 
     /// Forgets the fields and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
-        self.count = 0;
+        self.places.clear();
         self.dropped = 0;
         self.has_reserved = false;
     }
@@ -93,8 +103,9 @@ impl Fields {
     /// Forgets the fields, and memory beyond `bytes`.
     pub(crate) fn reset(&mut self, bytes: usize) {
         self.clear();
-        if self.bytes.capacity() > bytes {
+        if self.capacity() > bytes {
             self.bytes = Vec::new();
+            self.places = Vec::new();
         }
     }
 
@@ -109,113 +120,175 @@ impl Fields {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.encoded().find(|field| field.key == name)?.value()
+        let index = self.index_of(value::hash(name), name)?;
+        Encoded::read(self.message(index)?)?.value()
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.place_of(name).is_some()
+        self.index_of(value::hash(name), name).is_some()
     }
 
     /// Sets `name`, in the place that it had before if it was there.
     pub(crate) fn set(&mut self, name: &str, value: Value<'_>) {
         let field = self.field;
-        self.put(name, |out| value::attribute(out, field, name, value));
+        self.put(value::hash(name), name, |out| {
+            value::attribute(out, field, name, value)
+        });
     }
 
     /// Adds a known field, whose name is not there.
     #[inline]
     pub(crate) fn add(&mut self, key: &Key, is_reserved: bool, value: Value<'_>) {
         self.has_reserved |= is_reserved;
-        self.append(|out| key.write(out, value));
+        self.append(key.hash(), |out| key.write(out, value));
     }
 
     /// Sets an attribute of OpenTelemetry's API.
     pub(crate) fn set_otel(&mut self, attribute: &opentelemetry::KeyValue) {
-        let field = self.field;
-        self.put(attribute.key.as_str(), |out| {
+        let (field, name) = (self.field, attribute.key.as_str());
+        self.put(value::hash(name), name, |out| {
             value::otel_attribute(out, field, attribute);
         });
     }
 
     /// Sets every field of `newer`.
     pub(crate) fn update(&mut self, newer: &Fields) {
-        for field in newer.encoded() {
-            self.put_encoded(field);
+        for (index, place) in newer.places.iter().enumerate() {
+            self.put_encoded(place.hash, newer.message(index));
         }
     }
 
     /// Adds the fields of `outer` that are not there yet.
     pub(crate) fn inherit(&mut self, outer: &Fields) {
-        if self.is_empty() && self.field == outer.field {
-            self.bytes.extend_from_slice(&outer.bytes);
-            self.count = outer.count;
-            self.has_reserved = outer.has_reserved;
-            return;
+        let is_new = |place: &Place| self.places.iter().all(|own| own.hash != place.hash);
+        if outer.places.iter().all(is_new) && self.has_room_for(outer) {
+            return self.append_all(outer);
         }
-        for field in outer.encoded() {
-            if !self.contains(field.key) {
-                self.put_encoded(field);
+        for (index, place) in outer.places.iter().enumerate() {
+            let message = outer.message(index);
+            let is_known = |name| self.index_of(place.hash, name).is_some();
+            if !message.and_then(name_in).is_some_and(is_known) {
+                self.put_encoded(place.hash, message);
             }
         }
     }
 
-    pub(crate) fn remove(&mut self, name: &str) {
-        if let Some((start, end)) = self.place_of(name) {
-            self.bytes.drain(start..end);
-            self.count -= 1;
+    /// Removes those that `others` has.
+    pub(crate) fn remove_all(&mut self, others: &Fields) {
+        if self.is_empty() {
+            return;
+        }
+        for field in others.encoded() {
+            self.remove(field.key);
         }
     }
 
-    fn put_encoded(&mut self, field: Encoded<'_>) {
-        let number = self.field;
-        self.put(field.key, |out| {
-            wire::member_bytes(out, number, field.message);
-        });
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Some(index) = self.index_of(value::hash(name), name) {
+            let range = self.range(index);
+            let length = range.len();
+            self.bytes.drain(range);
+            self.places.remove(index);
+            self.move_from(index, |start| start - length);
+        }
     }
 
-    fn put(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some((start, behind)) = self.place_of(name) else {
-            self.has_reserved |= RESERVED.contains(&name);
-            return self.append(write);
+    fn has_room_for(&self, others: &Fields) -> bool {
+        self.bytes.len() + others.bytes.len() <= MAX_BYTES
+            && self.count() + others.count() <= MAX_COUNT
+    }
+
+    /// Appends fields that are not there, as those of this message.
+    fn append_all(&mut self, others: &Fields) {
+        let end = self.bytes.len();
+        self.bytes.extend_from_slice(&others.bytes);
+        self.has_reserved |= others.has_reserved;
+        let tag = wire::short_tag(self.field);
+        for place in &others.places {
+            let start = end + place.start as usize;
+            self.bytes[start] = tag;
+            self.places.push(Place {
+                hash: place.hash,
+                start: start as u32,
+            });
+        }
+    }
+
+    fn put_encoded(&mut self, hash: u32, message: Option<&[u8]>) {
+        // Nothing is there that was not written here.
+        let Some((message, name)) = message.and_then(|message| Some((message, name_in(message)?)))
+        else {
+            return;
         };
+        let field = self.field;
+        self.put(hash, name, |out| wire::member_bytes(out, field, message));
+    }
+
+    fn put(&mut self, hash: u32, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(index) = self.index_of(hash, name) else {
+            self.has_reserved |= RESERVED.contains(&name);
+            return self.append(hash, write);
+        };
+        let old = self.range(index);
         let end = self.bytes.len();
         write(&mut self.bytes);
         // The new one is moved to where the old one was.
         let length = self.bytes.len() - end;
-        self.bytes[start..].rotate_right(length);
-        self.bytes.drain(start + length..behind + length);
+        self.bytes[old.start..].rotate_right(length);
+        self.bytes.drain(old.start + length..old.end + length);
+        self.move_from(index + 1, |start| start + length - (old.end - old.start));
         if self.bytes.len() > MAX_BYTES {
-            self.bytes.drain(start..start + length);
-            self.count -= 1;
+            self.bytes.drain(old.start..old.start + length);
+            self.places.remove(index);
+            self.move_from(index, |start| start - length);
             self.dropped = self.dropped.saturating_add(1);
         }
     }
 
     #[inline]
-    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    fn append(&mut self, hash: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let end = self.bytes.len();
         write(&mut self.bytes);
-        if self.bytes.len() > MAX_BYTES || self.count >= MAX_COUNT {
+        if self.bytes.len() > MAX_BYTES || self.count() >= MAX_COUNT {
             self.bytes.truncate(end);
             self.dropped = self.dropped.saturating_add(1);
         } else {
-            self.count += 1;
+            // Below `MAX_BYTES`.
+            let start = end as u32;
+            self.places.push(Place { hash, start });
         }
     }
 
-    /// Where the field called `name` begins and ends.
-    fn place_of(&self, name: &str) -> Option<(usize, usize)> {
-        let mut rest = &self.bytes[..];
-        loop {
-            let start = self.bytes.len() - rest.len();
-            let (_, message, behind) = wire::read_field(rest)?;
-            let (_, key, _) = wire::read_field(message)?;
-            if key == name.as_bytes() {
-                return Some((start, self.bytes.len() - behind.len()));
-            }
-            rest = behind;
+    /// Changes where the fields from the one at `index` on begin.
+    fn move_from(&mut self, index: usize, to: impl Fn(usize) -> usize) {
+        for place in &mut self.places[index..] {
+            place.start = to(place.start as usize) as u32;
         }
     }
+
+    /// Which one is called `name`.
+    fn index_of(&self, hash: u32, name: &str) -> Option<usize> {
+        let is_it = |(index, place): (usize, &Place)| {
+            place.hash == hash && self.message(index).and_then(name_in) == Some(name)
+        };
+        self.places.iter().enumerate().position(is_it)
+    }
+
+    fn range(&self, index: usize) -> Range<usize> {
+        let start = self.places[index].start as usize;
+        let behind = self.places.get(index + 1);
+        start..behind.map_or(self.bytes.len(), |place| place.start as usize)
+    }
+
+    /// The attribute at `index`, without tag and length.
+    fn message(&self, index: usize) -> Option<&[u8]> {
+        Some(wire::read_field(&self.bytes[self.range(index)])?.1)
+    }
+}
+
+/// The name in an attribute.
+fn name_in(message: &[u8]) -> Option<&str> {
+    std::str::from_utf8(wire::read_field(message)?.1).ok()
 }
 
 #[cfg(test)]
@@ -275,6 +348,31 @@ mod tests {
         let mut empty = Fields::of_span();
         empty.inherit(&outer);
         assert_eq!(empty.bytes(), outer.bytes());
+        assert_eq!(empty.get("outer"), Some(Value::F64(0.5)));
+    }
+
+    #[test]
+    fn names_with_one_hash_are_names_of_their_own() {
+        let mut known = std::collections::HashMap::new();
+        let (one, other) = (0..)
+            .find_map(|number: u64| {
+                let name = format!("key {number}");
+                let before = known.insert(value::hash(&name), name.clone())?;
+                Some((before, name))
+            })
+            .unwrap();
+        let mut fields = Fields::default();
+        fields.set(&one, Value::I64(1));
+        assert!(!fields.contains(&other));
+        let mut outer = Fields::of_span();
+        outer.set(&other, Value::I64(2));
+        outer.set(&one, Value::I64(3));
+        fields.inherit(&outer);
+        let seen: Vec<_> = fields.iter().collect();
+        assert_eq!(seen, [(&*one, Value::I64(1)), (&*other, Value::I64(2))]);
+        fields.remove(&one);
+        assert_eq!(fields.get(&other), Some(Value::I64(2)));
+        assert_eq!((fields.count(), fields.get(&one)), (1, None));
     }
 
     #[test]

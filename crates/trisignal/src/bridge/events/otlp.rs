@@ -1,6 +1,6 @@
 //! An event as an OpenTelemetry log record.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use opentelemetry::{
     Context, Key, SpanId, TraceId,
@@ -15,9 +15,9 @@ use super::{fields::Value, scratch::Scratch, trace::TraceIds};
 use crate::{
     bridge::{
         callsite,
-        open::nanoseconds,
         spans::{RESERVED, Room},
     },
+    clock::system_time,
     limits::ItemLimits,
     otlp::{
         log::{self, Head},
@@ -43,7 +43,8 @@ pub(crate) enum LogExport {
 
 /// One event, ready to be written down.
 pub(crate) struct Export<'a> {
-    pub(crate) time: SystemTime,
+    /// In nanoseconds since the epoch.
+    pub(crate) time: u64,
     /// With what a `log` record says of itself, where the event stands for one.
     pub(crate) metadata: &'a Metadata<'a>,
     /// The target, without a copy where it lives long enough.
@@ -72,11 +73,10 @@ impl LogExport {
 impl Export<'_> {
     /// Encodes the record into the buffer of this thread.
     pub(crate) fn write(&self, chunks: &Arc<Chunks>, limits: ItemLimits) {
-        let time = nanoseconds(self.time);
         let level = self.metadata.level();
         let head = Head {
-            time,
-            observed: time,
+            time: self.time,
+            observed: self.time,
             severity: severity(level) as u8,
             severity_text: level.as_str(),
             event_name: self.event_name.unwrap_or_default(),
@@ -111,8 +111,9 @@ impl Export<'_> {
     /// Builds the SDK's record and hands it to the processors of `logger`.
     pub(crate) fn emit(&self, logger: &SdkLogger) {
         let mut record = logger.create_log_record();
-        record.set_timestamp(self.time);
-        record.set_observed_timestamp(self.time);
+        let time = system_time(self.time);
+        record.set_timestamp(time);
+        record.set_observed_timestamp(time);
         record.set_severity_number(severity(self.metadata.level()));
         record.set_severity_text(self.metadata.level().as_str());
         if let Some(name) = self.event_name {

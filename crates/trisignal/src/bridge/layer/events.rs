@@ -1,13 +1,12 @@
 //! What happens to an event: who takes it, and how it gets there.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use opentelemetry::Context as OtelContext;
 use tracing::dispatcher::{self, WeakDispatch};
 use tracing::span::Id;
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
-use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use trisignal_instrumentation::correlation::CorrelationId;
@@ -20,9 +19,10 @@ use super::super::events::scratch::{Gate, Scratch};
 use super::super::events::trace::Home;
 use super::super::happened::Happening;
 use super::super::local;
-use super::super::open::{Open, nanoseconds};
+use super::super::open::Open;
 use super::super::suppress::SUPPRESSED;
 use super::{Bridge, ContextOf};
+use crate::clock;
 use crate::console::Line;
 use crate::filter::Filter;
 use crate::pipeline::chunks::ScopeName;
@@ -34,6 +34,8 @@ pub(super) struct Happened<'a> {
     /// What a `log` record says of itself, where the event stands for one.
     pub(super) metadata: &'a Metadata<'a>,
     pub(super) callsite: &'a Callsite,
+    /// Whether it stands for a record of the `log` crate.
+    pub(super) is_log: bool,
 }
 
 /// Who takes an event.
@@ -47,7 +49,7 @@ pub(super) struct Takers {
 
 impl Happened<'_> {
     fn event_name(&self) -> Option<&'static str> {
-        self.callsite.event_name.filter(|_| !self.event.is_log())
+        self.callsite.event_name.filter(|_| !self.is_log)
     }
 }
 
@@ -60,12 +62,13 @@ impl Bridge {
             event,
             metadata,
             callsite,
+            is_log,
         } = *happened;
         let passes = |judge, filter: &Option<Filter>| {
             let ask = |filter: &Filter| filter.passes(metadata, cx);
             match filter {
                 // Records of `log` share a few callsites.
-                Some(filter) if event.is_log() => ask(filter),
+                Some(filter) if is_log => ask(filter),
                 Some(filter) => callsite.verdict(judge, filter, ask),
                 None => false,
             }
@@ -75,7 +78,7 @@ impl Bridge {
                 && passes(Judge::Export, &self.filters.export)
                 && logs.wants(metadata, happened.event_name())
         });
-        let is_for_span = if event.is_log() {
+        let is_for_span = if is_log {
             self.filters.wants_for_span(metadata)
         } else {
             !callsite.is_silenced && self.filters.is_for_span(metadata.level())
@@ -110,18 +113,18 @@ impl Bridge {
 
     pub(super) fn write(&self, happened: &Happened<'_>, takers: &Takers, scratch: &mut Scratch) {
         let (event, metadata) = (happened.event, happened.metadata);
-        let time = SystemTime::now();
+        let time = clock::now();
         let mut capture = Capture::event(
             &mut scratch.fields,
             &mut scratch.text,
-            event.is_log(),
+            happened.is_log,
             &self.redactor,
         )
         .of(happened.callsite);
         event.record(&mut capture);
         scratch.text.redact(&self.redactor);
         if let Some(span) = &takers.span {
-            tell(span, happened, scratch, nanoseconds(time));
+            tell(span, happened, scratch, time);
         }
         if !(takers.console || takers.export) {
             return;
@@ -142,7 +145,7 @@ impl Bridge {
         let correlation = correlation.as_ref().map(CorrelationId::as_str);
         if let Some(console) = self.console.as_ref().filter(|_| takers.console) {
             let line = Line {
-                time,
+                time: clock::system_time(time),
                 level: *metadata.level(),
                 target: metadata.target(),
                 message: scratch.text.message(),
@@ -158,13 +161,13 @@ impl Bridge {
         let exported =
             takers.export && (!self.trace_based || follows(severity(metadata.level()), flags));
         if let Some(logs) = self.logs.as_ref().filter(|_| exported) {
-            let of_log = event
-                .is_log()
+            let of_log = happened
+                .is_log
                 .then(|| callsite::Attributes::of_log(metadata));
             let export = Export {
                 time,
                 metadata,
-                target: target(event, metadata),
+                target: target(happened),
                 event_name: happened.event_name(),
                 constants: of_log.as_ref().unwrap_or(&happened.callsite.place),
                 trace,
@@ -268,8 +271,8 @@ fn tell(span: &Open, happened: &Happened<'_>, scratch: &mut Scratch, time: u64) 
             .fields
             .set("exception.message", Value::Text(exception));
     }
-    let of_log = event
-        .is_log()
+    let of_log = happened
+        .is_log
         .then(|| callsite::Attributes::of_event(metadata));
     span.happened(&Happening {
         name: &name,
@@ -292,10 +295,10 @@ fn inherit(scratch: &mut Scratch, around: Option<&Arc<Open>>) {
     }
 }
 
-fn target<'a>(event: &Event<'_>, metadata: &'a Metadata<'_>) -> ScopeName<'a> {
-    if event.is_log() {
-        ScopeName::Borrowed(metadata.target())
+fn target<'a>(happened: &Happened<'a>) -> ScopeName<'a> {
+    if happened.is_log {
+        ScopeName::Borrowed(happened.metadata.target())
     } else {
-        ScopeName::Static(event.metadata().target())
+        ScopeName::Static(happened.event.metadata().target())
     }
 }
