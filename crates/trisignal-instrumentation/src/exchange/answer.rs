@@ -4,12 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::response::Parts;
 use http::{HeaderValue, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::values::error_type;
-use super::{Exchange, ResponseBody, within};
+use super::{Exchange, Inside, ResponseBody, note_head, within};
 use crate::correlation::CORRELATION_HEADER;
 
 pin_project! {
@@ -27,7 +28,7 @@ pin_project! {
     impl<F> PinnedDrop for ServerFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            within(this.exchange, || this.inner.set(None));
+            within(this.exchange, |_| this.inner.set(None));
         }
     }
 }
@@ -59,25 +60,36 @@ where
             // Only a drop takes it out.
             return Poll::Pending;
         };
-        let result = ready!(within(this.exchange, || inner.poll(cx)));
-        let exchange = this.exchange.take();
-        match result {
-            Ok(response) => Poll::Ready(Ok(answer(response, exchange, this.correlation.take()))),
-            Err(error) => {
-                if let Some(exchange) = exchange {
-                    exchange.fail(error_type::<E>());
-                }
-                Poll::Ready(Err(error))
-            }
-        }
+        let correlation = this.correlation;
+        let answered = ready!(within(this.exchange, |inside| {
+            let result = ready!(inner.poll(cx));
+            Poll::Ready(answer(result, inside, correlation.take()))
+        }));
+        let (parts, body, announced) = match answered {
+            Ok(answered) => answered,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let body = ResponseBody::new(body, announced, this.exchange.take());
+        Poll::Ready(Ok(Response::from_parts(parts, body)))
     }
 }
 
-fn answer<R: Body>(
-    response: Response<R>,
-    mut exchange: Option<Exchange>,
+type Answered<R, E> = Result<(Parts, R, Option<u64>), E>;
+
+fn answer<R: Body, E>(
+    result: Result<Response<R>, E>,
+    inside: Option<Inside<'_>>,
     correlation: Option<HeaderValue>,
-) -> Response<ResponseBody<R>> {
+) -> Answered<R, E> {
+    let response = match result {
+        Ok(response) => response,
+        Err(error) => {
+            if let Some(mut inside) = inside {
+                inside.fail(error_type::<E>());
+            }
+            return Err(error);
+        }
+    };
     let (mut parts, body) = response.into_parts();
     if let Some(correlation) = correlation {
         // It fails only for a map of 32,768 headers.
@@ -85,9 +97,9 @@ fn answer<R: Body>(
             .headers
             .try_insert(CORRELATION_HEADER.clone(), correlation);
     }
-    if let Some(exchange) = &mut exchange {
-        exchange.respond(parts.status, parts.version, &parts.headers);
-    }
-    let body = ResponseBody::new(&parts, body, exchange);
-    Response::from_parts(parts, body)
+    let announced = inside.and_then(|mut inside| {
+        inside.respond(parts.status, parts.version, &parts.headers);
+        note_head(parts.status, &parts.headers, &body, &mut inside)
+    });
+    Ok((parts, body, announced))
 }

@@ -5,14 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::StatusCode;
 use http::header::CONTENT_LENGTH;
-use http::response::Parts;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::values::error_type;
-use super::{Exchange, Outcome, within};
+use super::{Exchange, Inside, Outcome, within};
 
 pin_project! {
     /// A response body with its span: what produces the body runs inside the span, which ends with
@@ -34,31 +33,19 @@ pin_project! {
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            within(this.exchange, || this.inner.set(None));
+            within(this.exchange, |_| this.inner.set(None));
         }
     }
 }
 
-impl<B: Body> ResponseBody<B> {
-    /// The body of the response with the head `parts`, and the exchange that it ends.
-    pub(crate) fn new(parts: &Parts, inner: B, mut exchange: Option<Exchange>) -> Self {
-        if let Some(exchange) = &mut exchange {
-            exchange.passed(0);
-        }
-        let outcome = exchange.as_ref().map(|exchange| &exchange.outcome);
-        let announced = outcome.and_then(|outcome| announced(parts, &inner, outcome));
-        let without_body = outcome.is_some_and(|outcome| has_no_body(parts, outcome));
-        let mut this = Self {
+impl<B> ResponseBody<B> {
+    /// A body of so many announced bytes, and the exchange that it ends.
+    pub(crate) fn new(inner: B, announced: Option<u64>, exchange: Option<Exchange>) -> Self {
+        Self {
             announced,
             inner: Some(inner),
             exchange,
-        };
-        if (announced == Some(0) || without_body)
-            && let Some(exchange) = this.exchange.take()
-        {
-            exchange.complete();
         }
-        this
     }
 }
 
@@ -74,26 +61,23 @@ impl<B: Body> Body for ResponseBody<B> {
         let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(within(this.exchange, || inner.as_mut().poll_frame(cx)));
-        let ended = match &frame {
-            None => true,
-            Some(Err(_)) => {
-                if let Some(exchange) = this.exchange.take() {
-                    exchange.fail(error_type::<B::Error>());
+        let announced = this.announced;
+        within(this.exchange, |inside| {
+            let frame = ready!(inner.as_mut().poll_frame(cx));
+            if let Some(mut inside) = inside {
+                match &frame {
+                    None => inside.complete(),
+                    Some(Err(_)) => inside.fail(error_type::<B::Error>()),
+                    Some(Ok(frame)) => {
+                        note(frame, &mut inside, announced);
+                        if frame.is_trailers() || *announced == Some(0) || inner.is_end_stream() {
+                            inside.complete();
+                        }
+                    }
                 }
-                true
             }
-            Some(Ok(frame)) => {
-                if let Some(exchange) = this.exchange {
-                    note(frame, exchange, this.announced);
-                }
-                frame.is_trailers() || *this.announced == Some(0) || inner.is_end_stream()
-            }
-        };
-        if ended && let Some(exchange) = this.exchange.take() {
-            exchange.complete();
-        }
-        Poll::Ready(frame)
+            Poll::Ready(frame)
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -113,47 +97,51 @@ impl<B: fmt::Debug> fmt::Debug for ResponseBody<B> {
     }
 }
 
-fn note<D: Buf>(frame: &Frame<D>, exchange: &mut Exchange, announced: &mut Option<u64>) {
+/// Notes the head of a response with this body: with many the exchange has ended. Answers the length
+/// in bytes that it announces; `None` for one that ends when it ends.
+pub(crate) fn note_head<B: Body>(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &B,
+    inside: &mut Inside<'_>,
+) -> Option<u64> {
+    inside.passed(0);
+    let announced = announced(headers, body, inside.outcome());
+    if announced == Some(0) || has_no_body(status, inside.outcome()) {
+        inside.complete();
+    }
+    announced
+}
+
+fn note<D: Buf>(frame: &Frame<D>, inside: &mut Inside<'_>, announced: &mut Option<u64>) {
     if let Some(trailers) = frame.trailers_ref() {
-        exchange.trailers(trailers);
+        inside.trailers(trailers);
     }
     if let Some(data) = frame.data_ref() {
-        exchange.passed(data.remaining() as u64);
+        inside.passed(data.remaining() as u64);
         if let Some(announced) = announced {
             *announced = announced.saturating_sub(data.remaining() as u64);
         }
     }
 }
 
-/// The length in bytes that the response announces; `None` for one that ends when it ends.
-fn announced<B: Body>(parts: &Parts, body: &B, outcome: &Outcome) -> Option<u64> {
+fn announced<B: Body>(headers: &HeaderMap, body: &B, outcome: &Outcome) -> Option<u64> {
     if body.is_end_stream() {
         return Some(0);
     }
     if matches!(outcome, Outcome::Grpc(_)) {
         return None;
     }
-    let header = || {
-        parts
-            .headers
-            .get(CONTENT_LENGTH)?
-            .to_str()
-            .ok()?
-            .parse()
-            .ok()
-    };
+    let header = || headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
     body.size_hint().exact().or_else(header)
 }
 
 /// A server never asks for the body of these.
-fn has_no_body(parts: &Parts, outcome: &Outcome) -> bool {
+fn has_no_body(status: StatusCode, outcome: &Outcome) -> bool {
     let Outcome::Http(outcome) = outcome else {
         return false;
     };
     outcome.without_body
-        || parts.status.is_informational()
-        || matches!(
-            parts.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        )
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }

@@ -31,7 +31,7 @@ impl Capture {
     }
 
     /// What of `headers` is on the list. Without a list nothing is allocated.
-    pub(super) fn attributes(&self, headers: &HeaderMap) -> Vec<KeyValue> {
+    pub(crate) fn attributes(&self, headers: &HeaderMap) -> Vec<KeyValue> {
         let pairs = self.0.iter().flat_map(|pairs| pairs.iter());
         pairs
             .filter(|(name, _)| headers.contains_key(name))

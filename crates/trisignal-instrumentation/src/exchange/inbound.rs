@@ -13,10 +13,9 @@ use http::{HeaderMap, HeaderName};
 use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::metrics::Counter;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
-use opentelemetry::{Context, global};
-use tracing::Span;
+use opentelemetry::{Context, ContextGuard, KeyValue, global};
 
-use super::Exchange;
+use super::{Exchange, within};
 use crate::context;
 use crate::correlation::{BAGGAGE_KEY, CORRELATION_HEADER, CorrelationId, REQUEST_ID_HEADER};
 use crate::propagation::HeaderExtractor;
@@ -43,7 +42,7 @@ pub(crate) fn default_headers() -> Vec<HeaderName> {
 /// What came with a request.
 pub(crate) struct Inbound {
     /// The parent of the span, with the correlation ID where one came along.
-    pub(crate) parent: Context,
+    parent: Context,
     /// The span to link to instead of a parent.
     link: Option<SpanContext>,
 }
@@ -64,28 +63,45 @@ impl Inbound {
         }
     }
 
-    /// Makes the span, with the parent as the current context.
-    pub(crate) fn span(&self, make: impl FnOnce() -> Span) -> Span {
-        let _attached = self.parent.clone().attach();
-        make()
+    /// Makes the parent the current context, for as long as the span is made and first entered.
+    pub(crate) fn attach(&self) -> ContextGuard {
+        self.parent.clone().attach()
     }
 
-    /// Links the span of `exchange`, whose context is the parent, and finds its correlation ID.
-    pub(crate) fn open(self, exchange: &mut Exchange) -> CorrelationId {
-        let correlation = {
-            let _scope = exchange.enter();
-            if let Some(caller) = self.link {
-                // It has an effect only where a bridge made our span the current one, and where not
-                // there is nothing to link.
-                context::current().span().add_link(caller, Vec::new());
+    /// Runs `call`, the service, inside the exchange of `slot` while the parent is attached, with
+    /// `attributes` and the link on its span. Answers with the correlation ID too.
+    pub(crate) fn open<T>(
+        self,
+        slot: &mut Option<Exchange>,
+        attributes: Vec<KeyValue>,
+        call: impl FnOnce() -> T,
+    ) -> (T, CorrelationId) {
+        let Self { parent, link } = self;
+        let mut correlation = None;
+        let result = within(slot, |inside| {
+            let Some(mut inside) = inside else {
+                return call();
+            };
+            let is_attached = inside.look_around(parent.span().span_context());
+            inside.annotate(attributes);
+            if let Some(caller) = link {
+                inside.link(caller);
             }
-            CorrelationId::current()
-        };
-        correlation.unwrap_or_else(|| {
-            let made = CorrelationId::generate();
-            exchange.context = Some(made.with_context(&self.parent));
-            made
-        })
+            correlation = CorrelationId::current();
+            let mut made = None;
+            if correlation.is_none() {
+                let id = correlation.insert(CorrelationId::generate());
+                let context = id.with_context(&parent);
+                made = Some(context.clone().attach());
+                inside.set_context(context);
+            } else if !is_attached {
+                inside.set_context(parent);
+            }
+            let result = call();
+            drop(made);
+            result
+        });
+        (result, correlation.unwrap_or_else(CorrelationId::generate))
     }
 }
 

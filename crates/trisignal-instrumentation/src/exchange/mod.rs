@@ -1,14 +1,16 @@
 //! One request with its response, from the call of the service to the end of the response body:
 //! what HTTP and gRPC have in common.
 //!
-//! All that has to be said at the end is said in one place, the drop of the [`Exchange`]: so it is
-//! said exactly once, however the exchange ends. Whoever holds it only notes how:
-//! [`complete`](Exchange::complete), [`fail`](Exchange::fail), or nothing, which means that
-//! somebody lost interest. What the end means is the business of the protocol: of its
-//! [`Outcome`].
+//! All that has to be said at the end is said in one place, [`Inside::settle`]: right after the code
+//! with which the exchange ended, in the same entering of its span, else when the [`Exchange`] is
+//! dropped. So it is said exactly once, however the exchange ends. Whoever runs code in it only notes
+//! how: [`complete`](Inside::complete), [`fail`](Inside::fail), or nothing, which means that somebody
+//! lost interest. What the end means is the business of the protocol: of its [`Outcome`].
 //!
 //! | file | |
 //! |---|---|
+//! | `inside` | what is done in the span of an exchange |
+//! | `measures` | what is measured |
 //! | `inbound` | what a server reads from the headers, and in which order |
 //! | `answer` | the future of a server's response |
 //! | `body` | the body that ends the exchange |
@@ -21,32 +23,29 @@ mod answer;
 mod body;
 mod capture;
 mod inbound;
+mod inside;
+mod measures;
 mod outbound;
 mod rule;
 pub(crate) mod values;
 
 use std::time::Instant;
 
-use http::{HeaderMap, StatusCode, Version};
-use opentelemetry::metrics::{Histogram, Meter};
-use opentelemetry::trace::{SpanRef, TraceContextExt};
-use opentelemetry::{Context, ContextGuard, KeyValue, StringValue};
+use opentelemetry::{Context, ContextGuard};
 use tracing::Span;
 use tracing::span::Entered;
 
 pub use self::answer::ServerFuture;
 pub use self::body::ResponseBody;
+pub(crate) use self::body::note_head;
 pub(crate) use self::capture::Capture;
 pub use self::inbound::Trust;
 pub(crate) use self::inbound::{Inbound, default_headers};
-pub(crate) use self::outbound::propagate;
+pub(crate) use self::inside::Inside;
+pub(crate) use self::measures::{Measures, duration};
+pub(crate) use self::outbound::send;
 pub(crate) use self::rule::{Exclusions, PeerOf, guarded, peer_of};
-use crate::{context, grpc, http as web};
-
-/// The boundaries that the conventions ask for, in seconds.
-const BOUNDARIES: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
+use crate::{grpc, http as web};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -55,26 +54,25 @@ pub(crate) enum Side {
 }
 
 pub(crate) struct Exchange {
-    pub(crate) span: Span,
-    /// Attached below the span: what is in force where no bridge attaches the span's own.
-    pub(crate) context: Option<Context>,
-    pub(crate) side: Side,
-    pub(crate) started: Instant,
-    pub(crate) outcome: Outcome,
-    /// Response headers to put on the span.
-    pub(crate) capture: Capture,
-    /// `None` for what is left out of the metrics.
-    pub(crate) measures: Option<Measures>,
-    pub(crate) end: End,
+    span: Span,
+    course: Course,
 }
 
-/// What is measured at the end.
-pub(crate) struct Measures {
-    pub(crate) duration: Histogram<f64>,
-    /// The attributes of the duration, with room for status and error.
-    pub(crate) attributes: Vec<KeyValue>,
-    /// Held for its drop.
-    pub(crate) _active: Option<web::Active>,
+/// An exchange without its span.
+struct Course {
+    side: Side,
+    started: Instant,
+    outcome: Outcome,
+    /// Response headers to put on the span.
+    capture: Capture,
+    /// `None` for what is left out of the metrics.
+    measures: Option<Measures>,
+    /// Attached below the span: what is in force where no bridge makes the span's own context current.
+    context: Option<Context>,
+    /// Whether OpenTelemetry's span inside of ours is one that a bridge made of it.
+    is_bridged: bool,
+    end: End,
+    is_settled: bool,
 }
 
 /// What the protocol knows of the response.
@@ -84,183 +82,99 @@ pub(crate) enum Outcome {
 }
 
 /// How an exchange ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Not at all: it was given up.
+    /// Not at all: it was given up, if it is not still going on.
     Abandoned,
     Complete,
     Failed(&'static str),
 }
 
 impl Exchange {
-    /// Notes the head of the response.
-    pub(crate) fn respond(&mut self, status: StatusCode, version: Version, headers: &HeaderMap) {
-        match &mut self.outcome {
-            Outcome::Http(outcome) => {
-                outcome.respond(&self.span, status);
-                if self.side == Side::Client {
-                    self.protocol(version);
-                }
-            }
-            Outcome::Grpc(outcome) => outcome.respond(&self.span, status, headers),
-        }
-        self.capture(&self.capture, headers);
-    }
-
-    /// Notes the trailers of the response.
-    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
-        if let Outcome::Grpc(outcome) = &mut self.outcome {
-            outcome.trailers(&self.span, trailers);
-        }
-    }
-
-    /// Notes that so many bytes of the response body have passed, from the first time on.
-    pub(crate) fn passed(&mut self, bytes: u64) {
-        if let Outcome::Http(outcome) = &mut self.outcome {
-            outcome.passed(bytes);
-        }
-    }
-
-    /// Puts the headers that `capture` asks for on the span.
-    pub(crate) fn capture(&self, capture: &Capture, headers: &HeaderMap) {
-        let attributes = capture.attributes(headers);
-        if attributes.is_empty() {
-            return;
-        }
-        self.bridged(|span| span.set_attributes(attributes));
-    }
-
-    /// Hands out the span of the bridge, for what `tracing` has no words for.
-    fn bridged(&self, work: impl FnOnce(SpanRef<'_>)) {
-        let outside = self.context.clone().unwrap_or_else(context::current);
-        let _scope = self.enter();
-        let inside = context::current();
-        // Without a bridge the current span is not ours, but maybe somebody else's.
-        if inside.span().span_context() != outside.span().span_context() {
-            work(inside.span());
-        }
-    }
-
-    /// Ends it as it should be.
-    pub(crate) fn complete(mut self) {
-        self.end = End::Complete;
-    }
-
-    /// Ends it with an error of the given low-cardinality type.
-    pub(crate) fn fail(mut self, error_type: &'static str) {
-        self.end = End::Failed(error_type);
-    }
-
-    /// Makes the span and its context current.
-    pub(crate) fn enter(&self) -> Scope<'_> {
-        let context = self.context.clone().map(Context::attach);
-        Scope {
-            _span: self.span.enter(),
-            _context: context,
-        }
-    }
-
-    fn protocol(&mut self, version: Version) {
-        let Some(version) = web::protocol_version(version) else {
-            return;
-        };
-        self.span.record("network.protocol.version", version);
-        if let Some(measures) = &mut self.measures {
-            let pair = KeyValue::new("network.protocol.version", version);
-            measures.attributes.push(pair);
-        }
-    }
-}
-
-impl Outcome {
-    /// Writes what is known at the end, and says which kind of error it was, if it was one.
-    fn finish(
-        &self,
+    /// The exchange of `span`, which starts now.
+    pub(crate) fn new(
         side: Side,
-        end: &End,
-        span: &Span,
-        attributes: &mut Vec<KeyValue>,
-    ) -> Option<StringValue> {
-        match self {
-            Self::Http(outcome) => outcome.finish(side, end, span, attributes),
-            Self::Grpc(outcome) => outcome.finish(side, end, span, attributes),
+        span: Span,
+        outcome: Outcome,
+        capture: Capture,
+        measures: Option<Measures>,
+    ) -> Self {
+        Self {
+            span,
+            course: Course {
+                side,
+                started: Instant::now(),
+                outcome,
+                capture,
+                measures,
+                context: None,
+                is_bridged: false,
+                end: End::Abandoned,
+                is_settled: false,
+            },
         }
     }
 }
 
+/// An exchange that was given up, or that a panic ended.
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let mut measures = self.measures.take();
-        if let Outcome::Grpc(outcome) = &self.outcome
-            && let Some(name) = outcome.new_name()
-        {
-            self.bridged(|span| span.update_name(name));
-        }
-        let mut none = Vec::new();
-        let attributes = measures
-            .as_mut()
-            .map_or(&mut none, |measures| &mut measures.attributes);
-        // Inside the span: a bridge takes the last exit as the end of the span, and exemplars point
-        // to the current one.
-        let _scope = self.enter();
-        let error_type = self
-            .outcome
-            .finish(self.side, &self.end, &self.span, attributes);
-        if let Some(error_type) = error_type {
-            self.span.record("error.type", error_type.as_str());
-            self.span.record("otel.status_code", "ERROR");
-            attributes.push(KeyValue::new("error.type", error_type));
-        }
-        if let Some(measures) = &measures {
-            let seconds = self.started.elapsed().as_secs_f64();
-            measures.duration.record(seconds, &measures.attributes);
-            if let Outcome::Http(outcome) = &self.outcome {
-                outcome.measure(&measures.attributes);
-            }
+        if !self.course.is_settled {
+            let _scope = Scope::enter(&self.span, &self.course);
+            Inside::new(&self.span, &mut self.course).settle();
         }
     }
 }
 
 /// An entered exchange.
-pub(crate) struct Scope<'a> {
+struct Scope<'a> {
     // In this order: what was entered last is left first.
     _span: Entered<'a>,
     _context: Option<ContextGuard>,
 }
 
-/// Runs `work`, which is foreign code, inside the exchange of `slot`. When it panics the exchange
-/// ends with the error `panic`, and the panic goes on.
-pub(crate) fn within<T>(slot: &mut Option<Exchange>, work: impl FnOnce() -> T) -> T {
+impl<'a> Scope<'a> {
+    /// Makes the span and its context current.
+    fn enter(span: &'a Span, course: &Course) -> Self {
+        let context = course.context.clone().map(Context::attach);
+        Self {
+            _span: span.enter(),
+            _context: context,
+        }
+    }
+}
+
+/// Runs `work`, which is foreign code, inside the exchange of `slot`. Where it has ended with that, it
+/// is taken out. When `work` panics the exchange ends with the error `panic`, and the panic goes on.
+pub(crate) fn within<T>(
+    slot: &mut Option<Exchange>,
+    work: impl FnOnce(Option<Inside<'_>>) -> T,
+) -> T {
     let on_panic = OnPanic(slot);
-    let result = {
-        let _scope = on_panic.0.as_ref().map(Exchange::enter);
-        work()
+    let result = match &mut *on_panic.0 {
+        Some(Exchange { span, course }) => {
+            let _scope = Scope::enter(span, course);
+            let result = work(Some(Inside::new(span, course)));
+            if course.end != End::Abandoned {
+                Inside::new(span, course).settle();
+            }
+            result
+        }
+        None => work(None),
     };
+    on_panic.0.take_if(|exchange| exchange.course.is_settled);
     // Asking for the thread's panics instead would be wrong in a service that is polled by a
     // destructor during another panic.
     std::mem::forget(on_panic);
     result
 }
 
-/// The histogram of a duration.
-pub(crate) fn duration(
-    meter: &Meter,
-    name: &'static str,
-    description: &'static str,
-) -> Histogram<f64> {
-    meter
-        .f64_histogram(name)
-        .with_unit("s")
-        .with_description(description)
-        .with_boundaries(BOUNDARIES.to_vec())
-        .build()
-}
-
 struct OnPanic<'a>(&'a mut Option<Exchange>);
 
 impl Drop for OnPanic<'_> {
     fn drop(&mut self) {
-        if let Some(exchange) = self.0.take() {
-            exchange.fail("panic");
+        if let Some(mut exchange) = self.0.take() {
+            exchange.course.end = End::Failed("panic");
         }
     }
 }

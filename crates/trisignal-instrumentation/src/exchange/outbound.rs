@@ -2,14 +2,37 @@
 
 use http::HeaderMap;
 use opentelemetry::global;
+use opentelemetry::trace::TraceContextExt;
 
+use super::{Capture, Exchange, within};
 use crate::context;
 use crate::correlation::{CORRELATION_HEADER, CorrelationId};
 use crate::propagation::HeaderInjector;
 
+/// Runs `call`, the service, inside the exchange of `slot`, with a request whose headers carry it. Those
+/// that `capture` asks for are on its span.
+pub(crate) fn send<Q, T>(
+    slot: &mut Option<Exchange>,
+    mut request: Q,
+    headers: impl FnOnce(&mut Q) -> &mut HeaderMap,
+    capture: &Capture,
+    call: impl FnOnce(Q) -> T,
+) -> T {
+    let outside = context::with_current(|cx| cx.span().span_context().clone());
+    within(slot, |inside| {
+        if let Some(mut inside) = inside {
+            let headers = headers(&mut request);
+            inside.look_around(&outside);
+            inside.capture(capture, headers);
+            propagate(headers);
+        }
+        call(request)
+    })
+}
+
 /// Writes the current context into `headers`, with the correlation ID explicit in baggage and
 /// header.
-pub(crate) fn propagate(headers: &mut HeaderMap) {
+fn propagate(headers: &mut HeaderMap) {
     let cx = context::current();
     let own = headers
         .get(&CORRELATION_HEADER)

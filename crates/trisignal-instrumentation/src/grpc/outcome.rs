@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use opentelemetry::{KeyValue, StringValue};
-use tracing::Span;
+use tracing::{Span, record_all};
 
 use super::SYSTEM;
 use super::methods::{Method, Methods, proves};
 use super::status::{self, Code};
 use crate::exchange::values::OTHER;
-use crate::exchange::{End, Side};
+use crate::exchange::{End, Measures, Side};
 
 /// By how much two clocks may differ about a deadline.
 const MAX_SLACK: Duration = Duration::from_millis(10);
@@ -84,39 +84,45 @@ impl Outcome {
         matches!(self.method, Shown::Pending(..)).then_some(SYSTEM)
     }
 
+    /// Writes what is known at the end.
     pub(crate) fn finish(
         &self,
         side: Side,
-        end: &End,
+        end: End,
         span: &Span,
-        attributes: &mut Vec<KeyValue>,
-    ) -> Option<StringValue> {
-        attributes.push(KeyValue::new("rpc.method", self.method(span)));
+        measures: Option<&mut Measures>,
+    ) {
         let code = self.code(side, end);
-        if let Some(code) = code {
-            span.record("rpc.response.status_code", code.name());
-            attributes.push(KeyValue::new("rpc.response.status_code", code.name()));
-        }
-        match (code, end) {
-            (Some(code), _) => code.is_error(side).then(|| code.name().into()),
-            (None, End::Failed(error_type)) => Some((*error_type).into()),
+        let status = code.map(Code::name);
+        let error = match (code, end) {
+            (Some(code), _) => code.is_error(side).then(|| code.name()),
+            (None, End::Failed(error_type)) => Some(error_type),
             (None, End::Abandoned | End::Complete) => None,
+        };
+        // One that no answer has proved is none of ours.
+        let (method, unproved) = match &self.method {
+            Shown::As(name) => (name.clone(), None),
+            Shown::Pending(name, _) => (OTHER.into(), Some(&**name)),
+        };
+        record_all!(
+            span,
+            "rpc.method" = unproved.map(|_| OTHER),
+            "rpc.method_original" = unproved,
+            "rpc.response.status_code" = status,
+            "error.type" = error,
+            "otel.status_code" = error.map(|_| "ERROR"),
+        );
+        let Some(measures) = measures else { return };
+        measures.push(KeyValue::new("rpc.method", method));
+        if let Some(status) = status {
+            measures.push(KeyValue::new("rpc.response.status_code", status));
+        }
+        if let Some(error) = error {
+            measures.push(KeyValue::new("error.type", error));
         }
     }
 
-    /// The method for the metrics; one that no answer has proved is none of ours.
-    fn method(&self, span: &Span) -> StringValue {
-        match &self.method {
-            Shown::As(name) => name.clone(),
-            Shown::Pending(name, _) => {
-                span.record("rpc.method", OTHER);
-                span.record("rpc.method_original", &**name);
-                OTHER.into()
-            }
-        }
-    }
-
-    fn code(&self, side: Side, end: &End) -> Option<Code> {
+    fn code(&self, side: Side, end: End) -> Option<Code> {
         let late = || self.is_late().then_some(Code::DEADLINE_EXCEEDED);
         match end {
             End::Complete => self.code.or(Some(Code::UNKNOWN)),

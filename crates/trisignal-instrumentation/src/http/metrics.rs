@@ -1,8 +1,5 @@
 //! The instruments of both sides.
 
-use std::sync::Arc;
-
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
 use super::outcome::Sizes;
@@ -106,29 +103,6 @@ impl BodySizes {
             request,
             response: None,
         }
-    }
-}
-
-/// One request in `http.server.active_requests`, taken out again when it is dropped, in whatever
-/// way that comes about.
-pub(crate) struct Active {
-    instruments: Arc<ServerInstruments>,
-    attributes: [KeyValue; 2],
-}
-
-impl Active {
-    pub(super) fn new(instruments: Arc<ServerInstruments>, attributes: [KeyValue; 2]) -> Self {
-        instruments.active.add(1, &attributes);
-        Self {
-            instruments,
-            attributes,
-        }
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.instruments.active.add(-1, &self.attributes);
     }
 }
 

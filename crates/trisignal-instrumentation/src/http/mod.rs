@@ -60,7 +60,6 @@ mod settings;
 #[cfg(feature = "reqwest")]
 pub use self::client::{Client, RequestBuilder, client};
 pub use self::client::{ClientFuture, ClientLayer, ClientRequest, ClientResponse, ClientService};
-pub(crate) use self::metrics::Active;
 pub(crate) use self::outcome::Outcome;
 pub(crate) use self::semconv::protocol_version;
 pub use self::semconv::set_known_methods;

@@ -1,19 +1,20 @@
 //! What a HTTP response says about how its exchange went.
 
-use http::StatusCode;
+use http::{StatusCode, Version};
 use opentelemetry::metrics::Histogram;
 use opentelemetry::{KeyValue, StringValue};
-use tracing::Span;
+use tracing::{Span, record_all};
 
-use super::semconv;
-use crate::exchange::{End, Side};
+use super::{protocol_version, semconv};
+use crate::exchange::{End, Measures, Side};
 
 /// The response as far as it is known.
 pub(crate) struct Outcome {
     /// The answer to this request has no body whatever its headers say.
     pub(crate) without_body: bool,
     status: Option<StatusCode>,
-    sizes: Option<Sizes>,
+    /// Hardly anybody asks for them.
+    sizes: Option<Box<Sizes>>,
 }
 
 /// The sizes of the bodies in bytes, where they are asked for.
@@ -31,13 +32,31 @@ impl Outcome {
         Self {
             without_body,
             status: None,
-            sizes,
+            sizes: sizes.map(Box::new),
         }
     }
 
-    pub(crate) fn respond(&mut self, span: &Span, status: StatusCode) {
+    /// Answers the protocol version where that is known from the response only.
+    pub(crate) fn respond(
+        &mut self,
+        side: Side,
+        span: &Span,
+        status: StatusCode,
+        version: Version,
+    ) -> Option<&'static str> {
         self.status = Some(status);
-        span.record("http.response.status_code", i64::from(status.as_u16()));
+        let status = i64::from(status.as_u16());
+        if side == Side::Server {
+            span.record("http.response.status_code", status);
+            return None;
+        }
+        let version = protocol_version(version);
+        record_all!(
+            span,
+            "http.response.status_code" = status,
+            "network.protocol.version" = version,
+        );
+        version
     }
 
     pub(crate) fn passed(&mut self, bytes: u64) {
@@ -46,24 +65,37 @@ impl Outcome {
         }
     }
 
+    /// Writes what is known at the end.
     pub(crate) fn finish(
         &self,
         side: Side,
-        end: &End,
+        end: End,
         span: &Span,
-        attributes: &mut Vec<KeyValue>,
-    ) -> Option<StringValue> {
+        measures: Option<&mut Measures>,
+    ) {
+        let error_type = self.error_type(side, end);
+        let error = error_type.as_ref().map(StringValue::as_str);
+        match &self.sizes {
+            Some(sizes) => record_all!(
+                span,
+                "http.request.body.size" = sizes.request,
+                "http.response.body.size" = sizes.response,
+                "error.type" = error,
+                "otel.status_code" = error.map(|_| "ERROR"),
+            ),
+            None if error.is_some() => {
+                record_all!(span, "error.type" = error, "otel.status_code" = "ERROR",)
+            }
+            None => {}
+        }
+        let Some(measures) = measures else { return };
         if let Some(status) = self.status {
-            attributes.push(KeyValue::new(
-                "http.response.status_code",
-                i64::from(status.as_u16()),
-            ));
+            let status = i64::from(status.as_u16());
+            measures.push(KeyValue::new("http.response.status_code", status));
         }
-        if let Some(sizes) = &self.sizes {
-            span.record("http.request.body.size", sizes.request);
-            span.record("http.response.body.size", sizes.response);
+        if let Some(error_type) = error_type {
+            measures.push(KeyValue::new("error.type", error_type));
         }
-        self.error_type(side, end)
     }
 
     /// Measures what is measured beside the duration, with the same attributes.
@@ -77,13 +109,13 @@ impl Outcome {
         }
     }
 
-    fn error_type(&self, side: Side, end: &End) -> Option<StringValue> {
+    fn error_type(&self, side: Side, end: End) -> Option<StringValue> {
         let lowest = if side == Side::Server { 500 } else { 400 };
         let by_status = self
             .status
             .filter(|status| status.as_u16() >= lowest)
             .map(semconv::status_text);
-        match *end {
+        match end {
             End::Failed(error_type) => Some(error_type.into()),
             End::Abandoned if side == Side::Server => by_status.or(Some("cancelled".into())),
             End::Abandoned | End::Complete => by_status,

@@ -20,6 +20,7 @@ mod correlation;
 mod ends;
 #[path = "../grpc/mod.rs"]
 mod grpc;
+mod inside;
 mod many;
 mod plain_hyper;
 #[cfg(all(feature = "axum", feature = "reqwest"))]

@@ -1,8 +1,6 @@
-//! The beginning of a client's call: the span is made, and what it has is written into the
-//! metadata.
+//! The beginning of a client's call: its span, and what is measured.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::Request;
 use opentelemetry::KeyValue;
@@ -10,25 +8,18 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{ClientLayer, Target};
-use crate::exchange::{End, Exchange, Measures, Outcome as Either, Side, propagate};
+use crate::exchange::{Exchange, Measures, Outcome as Either, Side};
 use crate::grpc::methods::Method;
-use crate::grpc::metrics;
+use crate::grpc::metrics::{self, ClientInstruments};
 use crate::grpc::outcome::Outcome;
 use crate::grpc::{SYSTEM, TARGET};
 
 impl ClientLayer {
-    /// Starts the exchange of `request` and makes the request carry it.
-    pub(super) fn begin<B>(&self, request: &mut Request<B>) -> Exchange {
-        let exchange = self.exchange(request);
-        exchange.capture(&self.request_metadata, request.headers());
-        {
-            let _scope = exchange.enter();
-            propagate(request.headers_mut());
-        }
-        exchange
-    }
-
-    fn exchange<B>(&self, request: &Request<B>) -> Exchange {
+    /// Starts the exchange of `request`.
+    ///
+    /// The caller's context is current wherever the future runs; nothing of ours has to stand in for
+    /// it.
+    pub(super) fn begin<B>(&self, request: &Request<B>) -> Exchange {
         let instruments = self
             .instruments
             .clone()
@@ -37,22 +28,13 @@ impl ClientLayer {
         let target = self.target.clone().or_else(|| Target::of(request.uri()));
         let span = span(&method, target.as_ref());
         let method = Method::Known(method);
-        Exchange {
+        Exchange::new(
+            Side::Client,
             span,
-            // The caller's context is current wherever the future runs; nothing of ours has to
-            // stand in for it.
-            context: None,
-            side: Side::Client,
-            started: Instant::now(),
-            outcome: Either::Grpc(Outcome::new(method, &self.methods, request.headers())),
-            capture: self.response_metadata.clone(),
-            measures: Some(Measures {
-                duration: instruments.duration.clone(),
-                attributes: attributes(target),
-                _active: None,
-            }),
-            end: End::Abandoned,
-        }
+            Either::Grpc(Outcome::new(method, &self.methods, request.headers())),
+            self.response_metadata.clone(),
+            Some(measures(target, &instruments)),
+        )
     }
 }
 
@@ -73,14 +55,14 @@ fn span(method: &Arc<str>, target: Option<&Target>) -> Span {
 }
 
 /// The method and the status follow at the end.
-fn attributes(target: Option<Target>) -> Vec<KeyValue> {
-    let mut attributes = Vec::with_capacity(6);
-    attributes.push(KeyValue::new("rpc.system.name", SYSTEM));
+fn measures(target: Option<Target>, instruments: &ClientInstruments) -> Measures {
+    let mut measures = Measures::new(&instruments.duration);
+    measures.push(KeyValue::new("rpc.system.name", SYSTEM));
     if let Some(target) = target {
-        attributes.push(KeyValue::new("server.address", target.address));
+        measures.push(KeyValue::new("server.address", target.address));
         if let Some(port) = target.port {
-            attributes.push(KeyValue::new("server.port", i64::from(port)));
+            measures.push(KeyValue::new("server.port", i64::from(port)));
         }
     }
-    attributes
+    measures
 }

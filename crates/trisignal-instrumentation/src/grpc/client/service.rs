@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::ClientLayer;
 use crate::context;
-use crate::exchange::{ResponseBody, within};
+use crate::exchange::{ResponseBody, send};
 use crate::http::ClientFuture;
 
 /// A client inside a [`ClientLayer`](super::ClientLayer).
@@ -44,9 +44,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut exchange = (!context::is_suppressed()).then(|| self.layer.begin(&mut request));
-        let inner = within(&mut exchange, || self.inner.call(request));
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut exchange = (!context::is_suppressed()).then(|| self.layer.begin(&request));
+        let capture = &self.layer.request_metadata;
+        let call = |request| self.inner.call(request);
+        let inner = send(&mut exchange, request, Request::headers_mut, capture, call);
         ClientFuture::new(inner, exchange)
     }
 }

@@ -25,9 +25,11 @@ fn shown(
     let mut outcome = Outcome::new(methods.find(path), methods, &HeaderMap::new());
     outcome.respond(&span, StatusCode::from_u16(status).unwrap(), head);
     outcome.trailers(&span, trailers);
-    let mut attributes = Vec::new();
-    outcome.finish(Side::Server, &End::Complete, &span, &mut attributes);
-    let method = attributes
+    let meter = opentelemetry::global::meter("test");
+    let mut measures = Measures::new(&crate::exchange::duration(&meter, "test", ""));
+    outcome.finish(Side::Server, End::Complete, &span, Some(&mut measures));
+    let method = measures
+        .attributes()
         .iter()
         .find(|pair| pair.key.as_str() == "rpc.method");
     let method = method.unwrap().value.to_string();

@@ -1,18 +1,16 @@
 //! The beginning of a server's call: its span, and what is measured.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::request::Parts;
-use opentelemetry::KeyValue;
+use opentelemetry::{ContextGuard, KeyValue};
 use tracing::Span;
 use tracing::field::{self, Empty};
 
 use super::Config;
-use crate::correlation::CorrelationId;
 use crate::exchange::values::OTHER;
 use crate::exchange::{
-    Capture, End, Exchange, Inbound, Measures, Outcome as Either, Side, Trust, peer_of,
+    Capture, Exchange, Inbound, Measures, Outcome as Either, Side, Trust, peer_of,
 };
 use crate::grpc::methods::Method;
 use crate::grpc::metrics::{self, ServerInstruments};
@@ -21,8 +19,8 @@ use crate::grpc::{SYSTEM, TARGET};
 use crate::http::Origin;
 
 impl Config {
-    /// Starts the exchange of the call with the head `parts`.
-    pub(super) fn begin(&self, parts: &Parts) -> (Exchange, CorrelationId) {
+    /// Starts the exchange of the call with the head `parts`. What came with it is attached.
+    pub(super) fn begin(&self, parts: &Parts) -> (Exchange, Inbound, ContextGuard) {
         let instruments = self
             .instruments
             .clone()
@@ -33,56 +31,44 @@ impl Config {
             &self.correlation_headers,
             &instruments.correlation_rejected,
         );
-        let mut exchange = if self.exclusions.has(parts) {
-            self.excluded(parts, &inbound)
+        let attached = inbound.attach();
+        let exchange = if self.exclusions.has(parts) {
+            self.excluded(parts)
         } else {
-            self.exchange(parts, &inbound, &instruments)
+            self.exchange(parts, &instruments)
         };
-        exchange.capture(&self.request_metadata, &parts.headers);
-        let correlation = inbound.open(&mut exchange);
-        (exchange, correlation)
+        (exchange, inbound, attached)
     }
 
-    fn exchange(
-        &self,
-        parts: &Parts,
-        inbound: &Inbound,
-        instruments: &ServerInstruments,
-    ) -> Exchange {
+    /// The attributes of the metadata that the span is to show.
+    pub(super) fn captured(&self, parts: &Parts) -> Vec<KeyValue> {
+        self.request_metadata.attributes(&parts.headers)
+    }
+
+    fn exchange(&self, parts: &Parts, instruments: &ServerInstruments) -> Exchange {
         let method = self.methods.find(parts.uri.path());
-        let span = inbound.span(|| self.span(parts, &method));
         // The method and the status follow at the end.
-        let mut attributes = Vec::with_capacity(4);
-        attributes.push(KeyValue::new("rpc.system.name", SYSTEM));
-        Exchange {
-            span,
-            context: Some(inbound.parent.clone()),
-            side: Side::Server,
-            started: Instant::now(),
-            outcome: Either::Grpc(Outcome::new(method, &self.methods, &parts.headers)),
-            capture: self.response_metadata.clone(),
-            measures: Some(Measures {
-                duration: instruments.duration.clone(),
-                attributes,
-                _active: None,
-            }),
-            end: End::Abandoned,
-        }
+        let mut measures = Measures::new(&instruments.duration);
+        measures.push(KeyValue::new("rpc.system.name", SYSTEM));
+        Exchange::new(
+            Side::Server,
+            self.span(parts, &method),
+            Either::Grpc(Outcome::new(method, &self.methods, &parts.headers)),
+            self.response_metadata.clone(),
+            Some(measures),
+        )
     }
 
     /// No span and no measurement, but context and correlation.
-    fn excluded(&self, parts: &Parts, inbound: &Inbound) -> Exchange {
+    fn excluded(&self, parts: &Parts) -> Exchange {
         let method = Method::Unknown(Arc::from(OTHER));
-        Exchange {
-            span: Span::none(),
-            context: Some(inbound.parent.clone()),
-            side: Side::Server,
-            started: Instant::now(),
-            outcome: Either::Grpc(Outcome::new(method, &self.methods, &parts.headers)),
-            capture: Capture::default(),
-            measures: None,
-            end: End::Abandoned,
-        }
+        Exchange::new(
+            Side::Server,
+            Span::none(),
+            Either::Grpc(Outcome::new(method, &self.methods, &parts.headers)),
+            Capture::NOTHING,
+            None,
+        )
     }
 
     fn span(&self, parts: &Parts, method: &Method) -> Span {

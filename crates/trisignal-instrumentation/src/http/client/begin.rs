@@ -1,19 +1,18 @@
-//! The beginning of a client's exchange: the span is made, and what it has is written into the
-//! request.
+//! The beginning of a client's exchange: its span, and what is measured.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use http::{HeaderMap, Method};
+use http::Method;
 use opentelemetry::{KeyValue, StringValue};
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::request::Target;
 use super::{ClientLayer, ClientRequest};
-use crate::exchange::{End, Exchange, Measures, Outcome as Either, Side, propagate};
+use crate::exchange::{Exchange, Measures, Outcome as Either, Side};
+use crate::http::metrics::{self, ClientInstruments};
 use crate::http::outcome::Outcome;
-use crate::http::{Resend, TARGET, UrlTemplate, metrics, semconv};
+use crate::http::{Resend, TARGET, UrlTemplate, semconv};
 
 /// A request as it is about to be shown.
 struct Seen<'a> {
@@ -25,22 +24,11 @@ struct Seen<'a> {
 }
 
 impl ClientLayer {
-    /// Starts the exchange of `request` and makes the request carry it.
-    pub(super) fn begin(&self, request: &mut impl ClientRequest) -> Exchange {
-        let exchange = self.exchange(request);
-        exchange.capture(
-            self.settings.request_headers(Side::Client),
-            request.headers(),
-        );
-        let headers: &mut HeaderMap = request.headers_mut();
-        {
-            let _scope = exchange.enter();
-            propagate(headers);
-        }
-        exchange
-    }
-
-    fn exchange(&self, request: &impl ClientRequest) -> Exchange {
+    /// Starts the exchange of `request`.
+    ///
+    /// The caller's context is current wherever the future runs; nothing of ours has to stand in for
+    /// it.
+    pub(super) fn begin(&self, request: &impl ClientRequest) -> Exchange {
         let instruments = self
             .instruments
             .clone()
@@ -58,22 +46,13 @@ impl ClientLayer {
             .body_sizes
             .then(|| instruments.sizes(request.body_size()));
         let without_body = matches!(*seen.method, Method::HEAD | Method::CONNECT);
-        Exchange {
-            span: span(&seen),
-            // The caller's context is current wherever the future runs; nothing of ours has to
-            // stand in for it.
-            context: None,
-            side: Side::Client,
-            started: Instant::now(),
-            outcome: Either::Http(Outcome::new(without_body, sizes)),
-            capture: self.settings.response_headers(Side::Client).clone(),
-            measures: Some(Measures {
-                duration: instruments.duration.clone(),
-                attributes: attributes(seen),
-                _active: None,
-            }),
-            end: End::Abandoned,
-        }
+        Exchange::new(
+            Side::Client,
+            span(&seen),
+            Either::Http(Outcome::new(without_body, sizes)),
+            self.settings.response_headers(Side::Client).clone(),
+            Some(measures(seen, &instruments)),
+        )
     }
 }
 
@@ -101,17 +80,17 @@ fn span(seen: &Seen<'_>) -> Span {
     )
 }
 
-fn attributes(seen: Seen<'_>) -> Vec<KeyValue> {
-    let mut attributes = Vec::with_capacity(7);
-    attributes.push(KeyValue::new("http.request.method", seen.name));
+fn measures(seen: Seen<'_>, instruments: &ClientInstruments) -> Measures {
+    let mut measures = Measures::new(&instruments.duration);
+    measures.push(KeyValue::new("http.request.method", seen.name));
     if let Some(address) = seen.target.address {
-        attributes.push(KeyValue::new("server.address", Arc::<str>::from(address)));
+        measures.push(KeyValue::new("server.address", Arc::<str>::from(address)));
     }
     if let Some(port) = seen.target.port {
-        attributes.push(KeyValue::new("server.port", i64::from(port)));
+        measures.push(KeyValue::new("server.port", i64::from(port)));
     }
     if let Some(UrlTemplate(template)) = seen.template {
-        attributes.push(KeyValue::new("url.template", Arc::clone(template)));
+        measures.push(KeyValue::new("url.template", Arc::clone(template)));
     }
-    attributes
+    measures
 }

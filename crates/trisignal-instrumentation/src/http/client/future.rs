@@ -28,7 +28,7 @@ pin_project! {
     impl<F, Q> PinnedDrop for ClientFuture<F, Q> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            within(this.exchange, || this.inner.set(None));
+            within(this.exchange, |_| this.inner.set(None));
         }
     }
 }
@@ -58,22 +58,23 @@ where
             // Only a drop takes it out.
             return Poll::Pending;
         };
-        let result = ready!(within(this.exchange, || inner.poll(cx)));
-        let exchange = this.exchange.take();
-        match result {
-            Ok(response) => {
-                let observer = exchange.map(|mut exchange| {
-                    exchange.respond(response.status(), response.version(), response.headers());
-                    Observer(exchange)
-                });
-                Poll::Ready(Ok(response.observe(observer)))
-            }
-            Err(error) => {
-                if let Some(exchange) = exchange {
-                    exchange.fail(Q::error_type(&error));
+        let mut announced = None;
+        let result = ready!(within(this.exchange, |inside| {
+            let result = ready!(inner.poll(cx));
+            match (&result, inside) {
+                (Ok(response), Some(mut inside)) => {
+                    inside.respond(response.status(), response.version(), response.headers());
+                    announced = response.note(&mut inside);
                 }
-                Poll::Ready(Err(error))
+                (Err(error), Some(mut inside)) => inside.fail(Q::error_type(error)),
+                (_, None) => {}
             }
-        }
+            Poll::Ready(result)
+        }));
+        let observer = Observer {
+            exchange: this.exchange.take(),
+            announced,
+        };
+        Poll::Ready(result.map(|response| response.observe(observer)))
     }
 }

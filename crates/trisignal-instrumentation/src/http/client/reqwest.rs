@@ -17,6 +17,7 @@ use super::response::Observer;
 use super::{
     ClientFuture, ClientLayer, ClientRequest, ClientResponse, ClientService, request, response,
 };
+use crate::exchange::Inside;
 use crate::exchange::values::error_type;
 use crate::http::semconv::Redaction;
 use crate::http::settings::content_length;
@@ -276,13 +277,17 @@ impl ClientResponse for Response {
         self.headers()
     }
 
-    fn observe(self, exchange: Option<Observer>) -> Self {
-        if let Some(Observer(mut exchange)) = exchange {
-            if let Some(length) = self.content_length() {
-                exchange.passed(length);
-            }
-            exchange.complete();
+    #[allow(private_interfaces, reason = "nobody else can call it")]
+    fn note(&self, inside: &mut Inside<'_>) -> Option<u64> {
+        let length = self.content_length();
+        if let Some(length) = length {
+            inside.passed(length);
         }
+        inside.complete();
+        length
+    }
+
+    fn observe(self, _: Observer) -> Self {
         self
     }
 }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::Body;
 
-use crate::exchange::{Exchange, ResponseBody};
+use crate::exchange::{Exchange, Inside, ResponseBody, note_head};
 
 /// A response that [`ClientLayer`](super::ClientLayer) can observe: `http::Response<R>`, and
 /// `reqwest::Response` with the feature `reqwest`.
@@ -22,13 +22,21 @@ pub trait ClientResponse: private::Sealed + Sized {
     #[doc(hidden)]
     fn headers(&self) -> &HeaderMap;
 
+    /// Notes what the body announces, and answers its length.
     #[doc(hidden)]
-    fn observe(self, exchange: Option<Observer>) -> Self::Observed;
+    #[allow(private_interfaces, reason = "nobody else can call it")]
+    fn note(&self, inside: &mut Inside<'_>) -> Option<u64>;
+
+    #[doc(hidden)]
+    fn observe(self, observer: Observer) -> Self::Observed;
 }
 
-/// An exchange on its way into a response.
+/// An exchange on its way into a response, unless it has ended with the head.
 #[doc(hidden)]
-pub struct Observer(pub(super) Exchange);
+pub struct Observer {
+    pub(super) exchange: Option<Exchange>,
+    pub(super) announced: Option<u64>,
+}
 
 impl<R: Body> ClientResponse for Response<R> {
     type Observed = Response<ResponseBody<R>>;
@@ -45,10 +53,17 @@ impl<R: Body> ClientResponse for Response<R> {
         self.headers()
     }
 
-    fn observe(self, exchange: Option<Observer>) -> Self::Observed {
-        let (parts, body) = self.into_parts();
-        let body = ResponseBody::new(&parts, body, exchange.map(|Observer(exchange)| exchange));
-        Response::from_parts(parts, body)
+    #[allow(private_interfaces, reason = "nobody else can call it")]
+    fn note(&self, inside: &mut Inside<'_>) -> Option<u64> {
+        note_head(self.status(), self.headers(), self.body(), inside)
+    }
+
+    fn observe(self, observer: Observer) -> Self::Observed {
+        let Observer {
+            exchange,
+            announced,
+        } = observer;
+        self.map(|body| ResponseBody::new(body, announced, exchange))
     }
 }
 

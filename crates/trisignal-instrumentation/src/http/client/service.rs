@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use super::{ClientFuture, ClientLayer, ClientRequest, ClientResponse};
 use crate::context;
-use crate::exchange::within;
+use crate::exchange::{Side, send};
 
 /// A client inside a [`ClientLayer`](super::ClientLayer).
 #[derive(Clone)]
@@ -42,9 +42,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Q) -> Self::Future {
-        let mut exchange = (!context::is_suppressed()).then(|| self.layer.begin(&mut request));
-        let inner = within(&mut exchange, || self.inner.call(request));
+    fn call(&mut self, request: Q) -> Self::Future {
+        let mut exchange = (!context::is_suppressed()).then(|| self.layer.begin(&request));
+        let capture = self.layer.settings.request_headers(Side::Client);
+        let call = |request| self.inner.call(request);
+        let inner = send(&mut exchange, request, Q::headers_mut, capture, call);
         ClientFuture::new(inner, exchange)
     }
 }

@@ -1,22 +1,18 @@
 //! The beginning of a server's exchange: its span, and what is measured.
 
-use std::sync::Arc;
-use std::time::Instant;
-
 use http::Method;
 use http::header::USER_AGENT;
 use http::request::Parts;
-use opentelemetry::{KeyValue, StringValue};
+use opentelemetry::{ContextGuard, KeyValue, StringValue};
 use tracing::Span;
 use tracing::field::{self, Empty};
 
 use super::Config;
 use super::origin::Origin;
-use crate::correlation::CorrelationId;
 use crate::exchange::{
-    self, End, Exchange, Inbound, Measures, Outcome as Either, Side, guarded, peer_of,
+    self, Exchange, Inbound, Measures, Outcome as Either, Side, guarded, peer_of,
 };
-use crate::http::metrics::{self, Active, ServerInstruments};
+use crate::http::metrics::{self, ServerInstruments};
 use crate::http::outcome::Outcome;
 use crate::http::settings::content_length;
 use crate::http::{TARGET, protocol_version, semconv};
@@ -30,8 +26,8 @@ struct Seen<'a> {
 }
 
 impl Config {
-    /// Starts the exchange of the request with the head `parts`.
-    pub(super) fn begin(&self, parts: &Parts) -> (Exchange, CorrelationId) {
+    /// Starts the exchange of the request with the head `parts`. What came with it is attached.
+    pub(super) fn begin(&self, parts: &Parts) -> (Exchange, Inbound, ContextGuard) {
         let instruments = self
             .instruments
             .clone()
@@ -42,23 +38,26 @@ impl Config {
             &self.correlation_headers,
             &instruments.correlation_rejected,
         );
-        let mut exchange = if self.exclusions.has(parts) {
-            excluded(&inbound)
-        } else {
-            self.exchange(parts, &inbound, instruments)
-        };
-        exchange.capture(self.settings.request_headers(Side::Server), &parts.headers);
-        let correlation = inbound.open(&mut exchange);
-        (exchange, correlation)
+        if self.exclusions.has(parts) {
+            let attached = inbound.attach();
+            return (excluded(), inbound, attached);
+        }
+        let seen = self.look(parts);
+        // Before anything is attached: what is active is counted outside of all spans.
+        let measures = measures(&seen, &instruments);
+        let attached = inbound.attach();
+        let exchange = self.exchange(&seen, measures, &instruments);
+        (exchange, inbound, attached)
     }
 
-    fn exchange(
-        &self,
-        parts: &Parts,
-        inbound: &Inbound,
-        instruments: Arc<ServerInstruments>,
-    ) -> Exchange {
-        let seen = Seen {
+    /// The attributes of the headers that the span is to show.
+    pub(super) fn captured(&self, parts: &Parts) -> Vec<KeyValue> {
+        let capture = self.settings.request_headers(Side::Server);
+        capture.attributes(&parts.headers)
+    }
+
+    fn look<'a>(&'a self, parts: &'a Parts) -> Seen<'a> {
+        Seen {
             parts,
             method: self.settings.methods.name(&parts.method),
             route: self.route_of(parts),
@@ -68,23 +67,28 @@ impl Config {
                     .unwrap_or(self.trust == exchange::Trust::Internal),
                 self.scheme.as_ref().map(http::uri::Scheme::as_str),
             ),
-        };
-        let span = inbound.span(|| self.span(&seen));
+        }
+    }
+
+    fn exchange(
+        &self,
+        seen: &Seen<'_>,
+        measures: Measures,
+        instruments: &ServerInstruments,
+    ) -> Exchange {
+        let parts = seen.parts;
         let sizes = self
             .settings
             .body_sizes
             .then(|| instruments.sizes(content_length(&parts.headers)));
         let without_body = matches!(parts.method, Method::HEAD | Method::CONNECT);
-        Exchange {
-            span,
-            context: Some(inbound.parent.clone()),
-            side: Side::Server,
-            started: Instant::now(),
-            outcome: Either::Http(Outcome::new(without_body, sizes)),
-            capture: self.settings.response_headers(Side::Server).clone(),
-            measures: Some(measures(seen, instruments)),
-            end: End::Abandoned,
-        }
+        Exchange::new(
+            Side::Server,
+            self.span(seen),
+            Either::Http(Outcome::new(without_body, sizes)),
+            self.settings.response_headers(Side::Server).clone(),
+            Some(measures),
+        )
     }
 
     fn route_of(&self, parts: &Parts) -> Option<String> {
@@ -139,36 +143,26 @@ impl Config {
 }
 
 /// No span and no measurement, but context and correlation.
-fn excluded(inbound: &Inbound) -> Exchange {
-    Exchange {
-        span: Span::none(),
-        context: Some(inbound.parent.clone()),
-        side: Side::Server,
-        started: Instant::now(),
-        outcome: Either::Http(Outcome::new(false, None)),
-        capture: exchange::Capture::default(),
-        measures: None,
-        end: End::Abandoned,
-    }
+fn excluded() -> Exchange {
+    Exchange::new(
+        Side::Server,
+        Span::none(),
+        Either::Http(Outcome::new(false, None)),
+        exchange::Capture::NOTHING,
+        None,
+    )
 }
 
-fn measures(seen: Seen<'_>, instruments: Arc<ServerInstruments>) -> Measures {
-    let mut attributes = Vec::with_capacity(6);
-    attributes.push(KeyValue::new("http.request.method", seen.method));
-    attributes.push(KeyValue::new("url.scheme", seen.origin.scheme));
-    let active = Active::new(
-        Arc::clone(&instruments),
-        [attributes[0].clone(), attributes[1].clone()],
-    );
-    if let Some(route) = seen.route {
-        attributes.push(KeyValue::new("http.route", route));
+fn measures(seen: &Seen<'_>, instruments: &ServerInstruments) -> Measures {
+    let mut measures = Measures::new(&instruments.duration);
+    measures.push(KeyValue::new("http.request.method", seen.method.clone()));
+    measures.push(KeyValue::new("url.scheme", seen.origin.scheme));
+    measures.activate(&instruments.active);
+    if let Some(route) = &seen.route {
+        measures.push(KeyValue::new("http.route", route.clone()));
     }
     if let Some(version) = protocol_version(seen.parts.version) {
-        attributes.push(KeyValue::new("network.protocol.version", version));
+        measures.push(KeyValue::new("network.protocol.version", version));
     }
-    Measures {
-        duration: instruments.duration.clone(),
-        attributes,
-        _active: Some(active),
-    }
+    measures
 }

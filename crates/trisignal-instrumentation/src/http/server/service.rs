@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::Config;
 use crate::context;
-use crate::exchange::{ResponseBody, ServerFuture, within};
+use crate::exchange::{ResponseBody, ServerFuture};
 
 /// A service inside a [`ServerLayer`](super::ServerLayer).
 #[derive(Clone)]
@@ -43,10 +43,12 @@ where
             return ServerFuture::new(self.inner.call(request), None, None);
         }
         let (parts, body) = request.into_parts();
-        let (exchange, correlation) = self.config.begin(&parts);
+        let (exchange, inbound, _attached) = self.config.begin(&parts);
+        let captured = self.config.captured(&parts);
         let request = Request::from_parts(parts, body);
         let mut exchange = Some(exchange);
-        let inner = within(&mut exchange, || self.inner.call(request));
+        let call = || self.inner.call(request);
+        let (inner, correlation) = inbound.open(&mut exchange, captured, call);
         ServerFuture::new(inner, exchange, correlation.to_header())
     }
 }

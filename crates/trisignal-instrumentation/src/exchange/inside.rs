@@ -1,0 +1,138 @@
+//! What is done in the span of an exchange, while it is entered.
+
+use http::{HeaderMap, StatusCode, Version};
+use opentelemetry::trace::{SpanContext, SpanRef, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+use tracing::Span;
+
+use super::{Capture, Course, End, Outcome};
+use crate::context;
+
+/// An exchange whose span is entered.
+pub(crate) struct Inside<'a> {
+    span: &'a Span,
+    course: &'a mut Course,
+}
+
+impl<'a> Inside<'a> {
+    pub(super) fn new(span: &'a Span, course: &'a mut Course) -> Self {
+        Self { span, course }
+    }
+
+    /// Finds out what becomes current when the span is entered; `outside` is OpenTelemetry's span
+    /// around it. Answers whether that is another context than OpenTelemetry's around it.
+    ///
+    /// Without a bridge the current span is not ours, but maybe somebody else's.
+    pub(super) fn look_around(&mut self, outside: &SpanContext) -> bool {
+        let is_new = |cx: &Context| cx.span().span_context() != outside;
+        let is_attached = Context::map_current(is_new);
+        self.course.is_bridged = is_attached || context::with_current(is_new);
+        is_attached
+    }
+
+    /// What is to be in force where the span brings no context.
+    pub(super) fn set_context(&mut self, context: Context) {
+        self.course.context = Some(context);
+    }
+
+    /// Notes the head of the response.
+    pub(crate) fn respond(&mut self, status: StatusCode, version: Version, headers: &HeaderMap) {
+        let Course {
+            side,
+            outcome,
+            measures,
+            ..
+        } = &mut *self.course;
+        match outcome {
+            Outcome::Http(outcome) => {
+                let version = outcome.respond(*side, self.span, status, version);
+                if let (Some(version), Some(measures)) = (version, measures) {
+                    measures.push(KeyValue::new("network.protocol.version", version));
+                }
+            }
+            Outcome::Grpc(outcome) => outcome.respond(self.span, status, headers),
+        }
+        self.annotate(self.course.capture.attributes(headers));
+    }
+
+    /// Notes the trailers of the response.
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Outcome::Grpc(outcome) = &mut self.course.outcome {
+            outcome.trailers(self.span, trailers);
+        }
+    }
+
+    /// Notes that so many bytes of the response body have passed, from the first time on.
+    pub(crate) fn passed(&mut self, bytes: u64) {
+        if let Outcome::Http(outcome) = &mut self.course.outcome {
+            outcome.passed(bytes);
+        }
+    }
+
+    /// What the protocol knows of the response.
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.course.outcome
+    }
+
+    /// Puts the headers that `capture` asks for on the span.
+    pub(super) fn capture(&self, capture: &Capture, headers: &HeaderMap) {
+        self.annotate(capture.attributes(headers));
+    }
+
+    /// Puts `attributes`, which `tracing` has no words for, on the span.
+    pub(super) fn annotate(&self, attributes: Vec<KeyValue>) {
+        if !attributes.is_empty() {
+            self.bridged(|span| span.set_attributes(attributes));
+        }
+    }
+
+    /// Links the span to `other`.
+    pub(super) fn link(&self, other: SpanContext) {
+        self.bridged(|span| span.add_link(other, Vec::new()));
+    }
+
+    /// Hands out the span of the bridge, if there is one.
+    fn bridged(&self, work: impl FnOnce(SpanRef<'_>)) {
+        if self.course.is_bridged {
+            work(context::current().span());
+        }
+    }
+
+    /// Has it end as it should be.
+    pub(crate) fn complete(&mut self) {
+        self.course.end = End::Complete;
+    }
+
+    /// Has it end with an error of the given low-cardinality type.
+    pub(crate) fn fail(&mut self, error_type: &'static str) {
+        self.course.end = End::Failed(error_type);
+    }
+
+    /// Says all that is to be said at the end. Inside the span: a bridge takes the last exit as the
+    /// end of the span, and exemplars point to the current one.
+    pub(super) fn settle(self) {
+        self.course.is_settled = true;
+        if let Outcome::Grpc(outcome) = &self.course.outcome
+            && let Some(name) = outcome.new_name()
+        {
+            self.bridged(|span| span.update_name(name));
+        }
+        let Course {
+            side,
+            started,
+            outcome,
+            measures,
+            end,
+            ..
+        } = self.course;
+        match outcome {
+            Outcome::Http(outcome) => outcome.finish(*side, *end, self.span, measures.as_mut()),
+            Outcome::Grpc(outcome) => outcome.finish(*side, *end, self.span, measures.as_mut()),
+        }
+        let Some(measures) = measures else { return };
+        measures.record(started.elapsed());
+        if let Outcome::Http(outcome) = outcome {
+            outcome.measure(measures.attributes());
+        }
+    }
+}
