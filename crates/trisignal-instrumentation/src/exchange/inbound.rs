@@ -9,16 +9,15 @@
 //!    Where there is neither a header nor a bridge one is made and put into the baggage, so that
 //!    all the request does has the same.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::metrics::Counter;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, ContextGuard, KeyValue, global};
 
-use super::{Exchange, within};
+use super::{Exchange, Headers, within};
 use crate::context;
 use crate::correlation::{BAGGAGE_KEY, CORRELATION_HEADER, CorrelationId, REQUEST_ID_HEADER};
-use crate::propagation::HeaderExtractor;
 
 /// How far the headers of a request are believed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,7 +50,7 @@ impl Inbound {
     /// `names` are the headers that may carry the correlation ID, `rejected` counts those that are
     /// ill-formed.
     pub(crate) fn read(
-        headers: &HeaderMap,
+        headers: &Headers<'_>,
         trust: Trust,
         names: &[HeaderName],
         rejected: &Counter<u64>,
@@ -105,12 +104,9 @@ impl Inbound {
     }
 }
 
-fn parent(headers: &HeaderMap, trust: Trust) -> (Context, Option<SpanContext>) {
+fn parent(headers: &Headers<'_>, trust: Trust) -> (Context, Option<SpanContext>) {
     let extract = |base: &Context| {
-        let carrier = HeaderExtractor(headers);
-        global::get_text_map_propagator(|propagator| {
-            propagator.extract_with_context(base, &carrier)
-        })
+        global::get_text_map_propagator(|propagator| propagator.extract_with_context(base, headers))
     };
     match trust {
         Trust::Internal => (extract(&context::current()), None),
@@ -124,7 +120,7 @@ fn parent(headers: &HeaderMap, trust: Trust) -> (Context, Option<SpanContext>) {
 /// `parent` with the correlation ID of a header, or without one in its baggage that is ill-formed.
 fn correlate(
     parent: Context,
-    headers: &HeaderMap,
+    headers: &Headers<'_>,
     names: &[HeaderName],
     rejected: &Counter<u64>,
 ) -> Context {

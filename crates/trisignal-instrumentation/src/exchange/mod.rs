@@ -15,6 +15,7 @@
 //! | `answer` | the future of a server's response |
 //! | `body` | the body that ends the exchange |
 //! | `outbound` | what a client writes into the headers |
+//! | `headers` | headers that are asked for by many names |
 //! | `capture` | headers that become attributes because somebody asked for them |
 //! | `rule` | callbacks of users, and what they leave out |
 //! | `values` | what both conventions say about values |
@@ -22,6 +23,7 @@
 mod answer;
 mod body;
 mod capture;
+mod headers;
 mod inbound;
 mod inside;
 mod measures;
@@ -39,6 +41,7 @@ pub use self::answer::ServerFuture;
 pub use self::body::ResponseBody;
 pub(crate) use self::body::note_head;
 pub(crate) use self::capture::Capture;
+pub(crate) use self::headers::Headers;
 pub use self::inbound::Trust;
 pub(crate) use self::inbound::{Inbound, default_headers};
 pub(crate) use self::inside::Inside;

@@ -75,7 +75,8 @@ pub(super) fn method_original<'a>(method: &'a Method, name: &StringValue) -> Opt
 pub(super) fn span_name<'a>(method: &'a str, target: Option<&str>) -> Cow<'a, str> {
     let method = if method == OTHER { "HTTP" } else { method };
     match target {
-        Some(target) => Cow::Owned(format!("{method} {target}")),
+        // Not by `format!`, which takes several times as long.
+        Some(target) => Cow::Owned([method, " ", target].concat()),
         None => Cow::Borrowed(method),
     }
 }

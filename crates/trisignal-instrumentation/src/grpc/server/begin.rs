@@ -10,7 +10,7 @@ use tracing::field::{self, Empty};
 use super::Config;
 use crate::exchange::values::OTHER;
 use crate::exchange::{
-    Capture, Exchange, Inbound, Measures, Outcome as Either, Side, Trust, peer_of,
+    Capture, Exchange, Headers, Inbound, Measures, Outcome as Either, Side, Trust, peer_of,
 };
 use crate::grpc::methods::Method;
 use crate::grpc::metrics::{self, ServerInstruments};
@@ -25,8 +25,9 @@ impl Config {
             .instruments
             .clone()
             .unwrap_or_else(|| metrics::SERVER.get());
+        let headers = Headers::new(&parts.headers);
         let inbound = Inbound::read(
-            &parts.headers,
+            &headers,
             self.trust,
             &self.correlation_headers,
             &instruments.correlation_rejected,
@@ -35,7 +36,7 @@ impl Config {
         let exchange = if self.exclusions.has(parts) {
             self.excluded(parts)
         } else {
-            self.exchange(parts, &instruments)
+            self.exchange(parts, &headers, &instruments)
         };
         (exchange, inbound, attached)
     }
@@ -45,14 +46,19 @@ impl Config {
         self.request_metadata.attributes(&parts.headers)
     }
 
-    fn exchange(&self, parts: &Parts, instruments: &ServerInstruments) -> Exchange {
+    fn exchange(
+        &self,
+        parts: &Parts,
+        headers: &Headers<'_>,
+        instruments: &ServerInstruments,
+    ) -> Exchange {
         let method = self.methods.find(parts.uri.path());
         // The method and the status follow at the end.
         let mut measures = Measures::new(&instruments.duration);
         measures.push(KeyValue::new("rpc.system.name", SYSTEM));
         Exchange::new(
             Side::Server,
-            self.span(parts, &method),
+            self.span(parts, headers, &method),
             Either::Grpc(Outcome::new(method, &self.methods, &parts.headers)),
             self.response_metadata.clone(),
             Some(measures),
@@ -71,14 +77,14 @@ impl Config {
         )
     }
 
-    fn span(&self, parts: &Parts, method: &Method) -> Span {
+    fn span(&self, parts: &Parts, headers: &Headers<'_>, method: &Method) -> Span {
         let (name, known, original) = match method {
             Method::Known(name) => (&**name, Some(&**name), None),
             Method::Unverified(name) => (&**name, None, None),
             Method::Unknown(path) => (SYSTEM, Some(OTHER), Some(&**path)),
         };
         let forwarded = self.forwarded.unwrap_or(self.trust == Trust::Internal);
-        let origin = Origin::of(parts, forwarded, None);
+        let origin = Origin::of(parts, headers, forwarded, None);
         let peer = peer_of(self.peer.as_ref(), parts);
         let client = origin.forwarded_for.or(peer.map(|peer| peer.ip()));
         // The port of the connection is the client's only where no proxy is between.

@@ -1,5 +1,7 @@
 //! The beginning of a server's exchange: its span, and what is measured.
 
+use std::borrow::Cow;
+
 use http::Method;
 use http::header::USER_AGENT;
 use http::request::Parts;
@@ -10,7 +12,7 @@ use tracing::field::{self, Empty};
 use super::Config;
 use super::origin::Origin;
 use crate::exchange::{
-    self, Exchange, Inbound, Measures, Outcome as Either, Side, guarded, peer_of,
+    self, Exchange, Headers, Inbound, Measures, Outcome as Either, Side, guarded, peer_of,
 };
 use crate::http::metrics::{self, ServerInstruments};
 use crate::http::outcome::Outcome;
@@ -21,8 +23,9 @@ use crate::http::{TARGET, protocol_version, semconv};
 struct Seen<'a> {
     parts: &'a Parts,
     method: StringValue,
-    route: Option<String>,
+    route: Option<Cow<'a, str>>,
     origin: Origin<'a>,
+    user_agent: Option<&'a str>,
 }
 
 impl Config {
@@ -32,8 +35,9 @@ impl Config {
             .instruments
             .clone()
             .unwrap_or_else(|| metrics::SERVER.get());
+        let headers = Headers::new(&parts.headers);
         let inbound = Inbound::read(
-            &parts.headers,
+            &headers,
             self.trust,
             &self.correlation_headers,
             &instruments.correlation_rejected,
@@ -42,7 +46,7 @@ impl Config {
             let attached = inbound.attach();
             return (excluded(), inbound, attached);
         }
-        let seen = self.look(parts);
+        let seen = self.look(parts, &headers);
         // Before anything is attached: what is active is counted outside of all spans.
         let measures = measures(&seen, &instruments);
         let attached = inbound.attach();
@@ -56,17 +60,19 @@ impl Config {
         capture.attributes(&parts.headers)
     }
 
-    fn look<'a>(&'a self, parts: &'a Parts) -> Seen<'a> {
+    fn look<'a>(&'a self, parts: &'a Parts, headers: &Headers<'a>) -> Seen<'a> {
         Seen {
             parts,
             method: self.settings.methods.name(&parts.method),
             route: self.route_of(parts),
             origin: Origin::of(
                 parts,
+                headers,
                 self.forwarded
                     .unwrap_or(self.trust == exchange::Trust::Internal),
                 self.scheme.as_ref().map(http::uri::Scheme::as_str),
             ),
+            user_agent: headers.text(&USER_AGENT),
         }
     }
 
@@ -91,7 +97,7 @@ impl Config {
         )
     }
 
-    fn route_of(&self, parts: &Parts) -> Option<String> {
+    fn route_of<'a>(&self, parts: &'a Parts) -> Option<Cow<'a, str>> {
         let route = self.route.as_ref()?;
         guarded(|| route(parts)).flatten()
     }
@@ -102,13 +108,10 @@ impl Config {
             method,
             route,
             origin,
+            user_agent,
         } = seen;
         let peer = peer_of(self.peer.as_ref(), parts);
         let client = origin.forwarded_for.or(peer.map(|peer| peer.ip()));
-        let user_agent = parts
-            .headers
-            .get(USER_AGENT)
-            .and_then(|value| value.to_str().ok());
         let query = parts
             .uri
             .query()
@@ -136,7 +139,7 @@ impl Config {
             "network.peer.address" = peer.map(|peer| field::display(peer.ip())),
             "network.peer.port" = peer.map(|peer| i64::from(peer.port())),
             "network.protocol.version" = protocol_version(parts.version),
-            "user_agent.original" = user_agent,
+            "user_agent.original" = *user_agent,
             "error.type" = Empty,
         )
     }
@@ -159,7 +162,7 @@ fn measures(seen: &Seen<'_>, instruments: &ServerInstruments) -> Measures {
     measures.push(KeyValue::new("url.scheme", seen.origin.scheme));
     measures.activate(&instruments.active);
     if let Some(route) = &seen.route {
-        measures.push(KeyValue::new("http.route", route.clone()));
+        measures.push(KeyValue::new("http.route", route.clone().into_owned()));
     }
     if let Some(version) = protocol_version(seen.parts.version) {
         measures.push(KeyValue::new("network.protocol.version", version));

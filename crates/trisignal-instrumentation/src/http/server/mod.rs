@@ -4,6 +4,7 @@ mod begin;
 mod origin;
 mod service;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ struct Config {
     instruments: Option<Arc<ServerInstruments>>,
 }
 
-type Route = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
+type Route = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
 
 impl ServerLayer {
     /// A layer with the defaults, for any service.
@@ -107,7 +108,7 @@ impl ServerLayer {
         use axum::extract::{ConnectInfo, MatchedPath};
 
         Self::new()
-            .route(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().to_owned()))
+            .routed(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().into()))
             .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0))
     }
 
@@ -118,7 +119,7 @@ impl ServerLayer {
     /// Default: no route.
     #[must_use]
     pub fn route(self, route: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.set(|config| config.route = Some(Arc::new(route)))
+        self.routed(move |parts| route(parts).map(Cow::Owned))
     }
 
     /// How the other end of the connection is found in a request: `network.peer.*`, and
@@ -201,6 +202,13 @@ impl ServerLayer {
     pub fn meter(self, meter: &Meter) -> Self {
         let instruments = Arc::new(ServerInstruments::new(meter));
         self.set(|config| config.instruments = Some(instruments))
+    }
+
+    fn routed(
+        self,
+        route: impl for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|config| config.route = Some(Arc::new(route)))
     }
 
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {

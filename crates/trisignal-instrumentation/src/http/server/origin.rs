@@ -3,10 +3,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use http::HeaderName;
 use http::header::{FORWARDED, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
 
+use crate::exchange::Headers;
 use crate::exchange::values::host_and_port;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -25,9 +26,14 @@ pub(crate) struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     /// `forwarded` says whether forwarding headers count; `scheme` is what the layer was told.
-    pub(crate) fn of(parts: &'a Parts, forwarded: bool, scheme: Option<&'a str>) -> Self {
+    pub(crate) fn of(
+        parts: &'a Parts,
+        headers: &Headers<'a>,
+        forwarded: bool,
+        scheme: Option<&'a str>,
+    ) -> Self {
         let forwarded = if forwarded {
-            Forwarded::of(&parts.headers)
+            Forwarded::of(headers)
         } else {
             Forwarded::default()
         };
@@ -36,7 +42,7 @@ impl<'a> Origin<'a> {
                 .uri
                 .authority()
                 .map(|authority| authority.as_str())
-                .or_else(|| text(&parts.headers, &HOST))
+                .or_else(|| headers.text(&HOST))
         };
         let host = forwarded.host.or_else(own_host);
         let (address, port) = host.map_or((None, None), |host| {
@@ -62,12 +68,14 @@ struct Forwarded<'a> {
 }
 
 impl<'a> Forwarded<'a> {
-    fn of(headers: &'a HeaderMap) -> Self {
-        if let Some(forwarded) = text(headers, &FORWARDED) {
+    fn of(headers: &Headers<'a>) -> Self {
+        if let Some(forwarded) = headers.text(&FORWARDED) {
             return Self::parse(forwarded);
         }
-        let first =
-            |name| text(headers, name).map(|list| list.split(',').next().unwrap_or(list).trim());
+        let first = |name| {
+            let list = headers.text(name)?;
+            Some(list.split(',').next().unwrap_or(list).trim())
+        };
         Self {
             client: first(&X_FORWARDED_FOR),
             host: first(&X_FORWARDED_HOST),
@@ -107,10 +115,6 @@ fn address_of(client: &str) -> Option<IpAddr> {
         .parse()
         .ok()
         .or_else(with_port)
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ fn origin(
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let found = Origin::of(&parts, trusted, None);
+    let headers = Headers::new(&parts.headers);
+    let found = Origin::of(&parts, &headers, trusted, None);
     (
         found.scheme.to_owned(),
         found.server_address.map(str::to_owned),
@@ -126,5 +127,9 @@ fn forwarding_headers_count_from_trusted_callers_only() {
 #[test]
 fn the_layer_may_know_the_scheme() {
     let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
-    assert_eq!(Origin::of(&parts, false, Some("https")).scheme, "https");
+    let headers = Headers::new(&parts.headers);
+    assert_eq!(
+        Origin::of(&parts, &headers, false, Some("https")).scheme,
+        "https"
+    );
 }

@@ -1,0 +1,105 @@
+//! The headers of a request, asked for by many names of which few are there.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::propagation::Extractor;
+
+use crate::propagation::HeaderExtractor;
+
+/// A header map that knows about most names that they are not in it: a look-up hashes the name, and a
+/// server asks for a dozen of them.
+pub(crate) struct Headers<'a> {
+    all: HeaderExtractor<'a>,
+    /// A bit for each name that is there, which others may share.
+    marks: u64,
+}
+
+impl<'a> Headers<'a> {
+    pub(crate) fn new(map: &'a HeaderMap) -> Self {
+        let names = map.keys().map(HeaderName::as_str);
+        Self {
+            all: HeaderExtractor(map),
+            marks: names.fold(0, |marks, name| marks | mark(name)),
+        }
+    }
+
+    /// The first value of `name`.
+    pub(crate) fn get(&self, name: &HeaderName) -> Option<&'a HeaderValue> {
+        if self.may_have(name.as_str()) {
+            self.all.0.get(name)
+        } else {
+            None
+        }
+    }
+
+    /// The same, where it is visible ASCII.
+    pub(crate) fn text(&self, name: &HeaderName) -> Option<&'a str> {
+        self.get(name)?.to_str().ok()
+    }
+
+    fn may_have(&self, name: &str) -> bool {
+        self.marks & mark(name) != 0
+    }
+}
+
+/// For propagators.
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        if self.may_have(key) {
+            self.all.get(key)
+        } else {
+            None
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.all.keys()
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        if self.may_have(key) {
+            self.all.get_all(key)
+        } else {
+            None
+        }
+    }
+}
+
+/// One bit of 64, by length and first letter in any case: that tells the names apart which requests
+/// mostly have.
+fn mark(name: &str) -> u64 {
+    let first = name.as_bytes().first().map_or(0, |byte| byte | 0x20);
+    1 << ((name.len() + 7 * usize::from(first)) % 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+
+    use super::*;
+
+    /// Whatever is in the map is found, in any case, and nothing else, however many names share a bit.
+    #[test]
+    fn finds_what_the_map_has() {
+        let wanted: Vec<_> = (0..300)
+            .map(|number| HeaderName::try_from(format!("x-{number:0number$}")).unwrap())
+            .chain([header::HOST, header::FORWARDED, header::USER_AGENT])
+            .collect();
+        let mut map = HeaderMap::new();
+        for (number, name) in wanted.iter().enumerate() {
+            let headers = Headers::new(&map);
+            assert_eq!(headers.text(name), None, "{name}");
+            assert_eq!(headers.get_all(name.as_str()), None);
+            map.append(name, number.into());
+            map.append(name, "more".parse().unwrap());
+            let headers = Headers::new(&map);
+            let value = number.to_string();
+            assert_eq!(headers.text(name), Some(&*value), "{name}");
+            let other_case = name.as_str().to_uppercase();
+            assert_eq!(Extractor::get(&headers, &other_case), Some(&*value));
+            assert_eq!(headers.get_all(&other_case), Some(vec![&*value, "more"]));
+            assert_eq!(headers.keys().len(), number + 1);
+        }
+        map.clear();
+        assert_eq!(Extractor::get(&Headers::new(&map), ""), None);
+    }
+}
