@@ -66,7 +66,11 @@ fn set_providers(telemetry: &Telemetry) {
     }
     // Also when metrics are off: what waits in static instruments for a meter is then let go.
     let scope = InstrumentationScope::builder(inner.config.service_name.clone()).build();
-    if let Ok(replayed) = metrics::install_meter(telemetry.meter_of(scope)) {
+    let meter = match &inner.providers.meter {
+        Some((_, provider)) => provider.meter_of_sums(scope),
+        None => telemetry.meter_of(scope),
+    };
+    if let Ok(replayed) = metrics::install_meter(meter) {
         telemetry.measured_before(replayed.lost);
     }
 }

@@ -6,7 +6,9 @@
 //!
 //! - [`sums`] are for counters: what was added.
 //! - [`values`] are for histograms: the measurements themselves, some dozens of them.
+//! - [`drains`] hands all of it over that is kept for a provider.
 
+pub(super) mod drains;
 pub(super) mod sums;
 pub(super) mod values;
 

@@ -17,9 +17,12 @@ use opentelemetry::metrics::{
 use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 
 use super::DRAIN;
-use super::cells::values::{Keeper, Keepers};
+use super::cells::drains::Drains;
+use super::cells::sums::Adder;
+use super::cells::values::Keeper;
 use super::exemplar::capture::{Capture, Captured};
 use super::exemplar::{ExemplarFilter, Store, Stream};
+use super::instruments::{CounterKind, UpDownCounterKind};
 use super::keys::{Sieve, Sift as _, SiftedObserver};
 use super::views::{Described, Views};
 
@@ -34,14 +37,14 @@ pub(crate) struct GuardedMeterProvider {
     /// The same that the SDK has.
     views: Option<Views>,
     exemplars: Option<Arc<Store>>,
-    histograms: Arc<Keepers>,
+    drains: Arc<Drains>,
 }
 
 impl GuardedMeterProvider {
     /// `on_panic` must not panic itself.
     pub(crate) fn new(inner: SdkMeterProvider, on_panic: OnPanic) -> Self {
-        let histograms = Arc::<Keepers>::default();
-        let kept = Arc::clone(&histograms);
+        let drains = Arc::<Drains>::default();
+        let kept = Arc::clone(&drains);
         // The SDK runs the callbacks of observable instruments before it reads any aggregate. One that never observes
         // anything is never exported.
         let _ = inner
@@ -54,7 +57,7 @@ impl GuardedMeterProvider {
             on_panic,
             views: None,
             exemplars: None,
-            histograms,
+            drains,
         }
     }
 
@@ -68,8 +71,13 @@ impl GuardedMeterProvider {
     }
 }
 
-impl MeterProvider for GuardedMeterProvider {
-    fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
+impl GuardedMeterProvider {
+    /// A meter for counters that have threads add up before they are told.
+    pub(crate) fn meter_of_sums(&self, scope: InstrumentationScope) -> Meter {
+        self.meter_that(scope, false)
+    }
+
+    fn meter_that(&self, scope: InstrumentationScope, adds: bool) -> Meter {
         let meter = self.inner.meter_with_scope(scope.clone());
         Meter::new(Arc::new(GuardedMeter {
             meter,
@@ -77,8 +85,15 @@ impl MeterProvider for GuardedMeterProvider {
             on_panic: Arc::clone(&self.on_panic),
             views: self.views.clone(),
             exemplars: self.exemplars.clone(),
-            histograms: Arc::clone(&self.histograms),
+            drains: Arc::clone(&self.drains),
+            adds,
         }))
+    }
+}
+
+impl MeterProvider for GuardedMeterProvider {
+    fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
+        self.meter_that(scope, true)
     }
 }
 
@@ -88,7 +103,9 @@ struct GuardedMeter {
     on_panic: OnPanic,
     views: Option<Views>,
     exemplars: Option<Arc<Store>>,
-    histograms: Arc<Keepers>,
+    drains: Arc<Drains>,
+    /// Whether threads keep what is added to its counters.
+    adds: bool,
 }
 
 impl GuardedMeter {
@@ -178,6 +195,26 @@ macro_rules! delegate {
     };
 }
 
+/// Counters of integers are wrapped: threads keep what is added to them.
+macro_rules! delegate_counters {
+    ($($method:ident: $instrument:ident of $value:ty as $kind:ident;)*) => {
+        $(fn $method(&self, asked: InstrumentBuilder<'_, $instrument<$value>>) -> $instrument<$value> {
+            let kind = InstrumentKind::$instrument;
+            let capture = self.capture(&asked.name, asked.unit.as_deref(), kind, None);
+            let sieve = self.sieve(&asked.name, asked.unit.as_deref(), kind);
+            let mut builder = self.meter.$method(asked.name);
+            builder.description = asked.description;
+            builder.unit = asked.unit;
+            let inner = builder.build().sift(sieve);
+            match capture {
+                _ if self.adds => $instrument::new(Arc::new(Adder::<$kind>::new(inner, capture, &self.drains))),
+                Some(capture) => $instrument::new(Arc::new(Captured { inner, capture })),
+                None => inner,
+            }
+        })*
+    };
+}
+
 /// Histograms are wrapped: threads keep what they measure.
 macro_rules! delegate_histograms {
     ($($method:ident: $value:ty;)*) => {
@@ -189,7 +226,7 @@ macro_rules! delegate_histograms {
             builder.description = asked.description;
             builder.unit = asked.unit;
             builder.boundaries = asked.boundaries;
-            Histogram::new(Arc::new(Keeper::new(builder.build().sift(sieve), capture, &self.histograms)))
+            Histogram::new(Arc::new(Keeper::new(builder.build().sift(sieve), capture, &self.drains)))
         })*
     };
 }
@@ -209,10 +246,13 @@ macro_rules! guarded {
 
 /// All methods of the trait: one that is missing here would make instruments without effect.
 impl InstrumentProvider for GuardedMeter {
+    delegate_counters! {
+        u64_counter: Counter of u64 as CounterKind;
+        i64_up_down_counter: UpDownCounter of i64 as UpDownCounterKind;
+    }
+
     delegate! {
-        u64_counter: Counter of u64;
         f64_counter: Counter of f64;
-        i64_up_down_counter: UpDownCounter of i64;
         f64_up_down_counter: UpDownCounter of f64;
         u64_gauge: Gauge of u64;
         i64_gauge: Gauge of i64;

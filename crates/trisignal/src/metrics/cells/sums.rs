@@ -3,6 +3,8 @@
 //! The first addition of each sum after a collection, and the first one inside of a sampled span, go to the SDK's instrument
 //! instead: it is there that a series begins, and that a measurement becomes an exemplar.
 
+mod adder;
+
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanContext;
 
+pub(in crate::metrics) use self::adder::Adder;
 use super::{Epoch, Table, hash, next_owner, same};
 use crate::bridge::current::with_span;
 

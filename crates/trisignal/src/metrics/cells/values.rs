@@ -12,7 +12,8 @@ mod chooser;
 mod keeper;
 mod ring;
 
-pub(in crate::metrics) use keeper::{Keeper, Keepers};
+pub(in crate::metrics) use keeper::Keeper;
+pub(super) use keeper::begin_collection;
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
-//! A histogram whose measurements threads keep for a while, and all of these of a provider.
+//! A histogram whose measurements threads keep for a while.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::LocalKey;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundSyncInstrument, Histogram, SyncInstrument};
 
 use super::ring::Ring;
+use crate::metrics::cells::drains::{Drain, Drains};
 use crate::metrics::cells::{Epoch, Table, hash, next_owner, same};
 use crate::metrics::exemplar::Number;
 use crate::metrics::exemplar::capture::Capture;
@@ -17,6 +18,11 @@ static EPOCH: Epoch = Epoch::new();
 thread_local! {
     static FLOATS: RefCell<Table<Ring<f64>>> = const { RefCell::new(Table::new()) };
     static INTEGERS: RefCell<Table<Ring<u64>>> = const { RefCell::new(Table::new()) };
+}
+
+/// Begins a new epoch: all rings are handed over next.
+pub(in crate::metrics::cells) fn begin_collection() {
+    EPOCH.next();
 }
 
 /// What histograms measure.
@@ -80,7 +86,7 @@ impl<T: Measured> Keeper<T> {
     pub(in crate::metrics) fn new(
         instrument: Histogram<T>,
         capture: Option<Capture>,
-        keepers: &Keepers,
+        drains: &Drains,
     ) -> Self {
         let kept = Arc::new(Kept {
             owner: next_owner(),
@@ -91,7 +97,7 @@ impl<T: Measured> Keeper<T> {
                 sweep_at: FEW_RINGS,
             }),
         });
-        keepers.enter(Arc::downgrade(&kept) as Weak<dyn Drain>);
+        drains.enter(&kept);
         Self(kept)
     }
 }
@@ -211,41 +217,6 @@ impl<T: Measured> Drop for Kept<T> {
     }
 }
 
-/// The histograms of a provider.
-#[derive(Debug, Default)]
-pub(in crate::metrics) struct Keepers(Mutex<Vec<Weak<dyn Drain>>>);
-
-impl Keepers {
-    /// Hands over everything that threads have kept: before metrics are collected.
-    pub(in crate::metrics) fn drain(&self) {
-        EPOCH.next();
-        let all = self.lock().clone();
-        all.iter()
-            .filter_map(Weak::upgrade)
-            .for_each(|keeper| keeper.drain());
-        self.lock().retain(|keeper| keeper.strong_count() > 0);
-    }
-
-    fn enter(&self, keeper: Weak<dyn Drain>) {
-        let mut all = self.lock();
-        // Now and then, should nobody ever collect.
-        if all.len().is_power_of_two() {
-            all.retain(|keeper| keeper.strong_count() > 0);
-        }
-        all.push(keeper);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<dyn Drain>>> {
-        // As the list of rings.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A [`Kept`] of any type.
-trait Drain: Send + Sync {
-    fn drain(&self);
-}
-
 impl<T: Measured> Drain for Kept<T> {
     fn drain(&self) {
         // Outside of the lock, which a thread takes that begins a series.
@@ -253,11 +224,5 @@ impl<T: Measured> Drain for Kept<T> {
         all.iter().for_each(|ring| ring.drain(&self.instrument));
         drop(all);
         self.sweep(&mut self.lock());
-    }
-}
-
-impl std::fmt::Debug for dyn Drain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Drain")
     }
 }
