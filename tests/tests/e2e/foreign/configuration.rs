@@ -5,6 +5,7 @@
 
 mod cases;
 mod facts;
+mod refusals;
 mod variables;
 mod work;
 
@@ -19,8 +20,9 @@ use trisignal_receiver::Receiver;
 use trisignal_tests::root;
 
 use super::python;
-use cases::{CASES, REFUSALS, Refusal};
+use cases::CASES;
 use facts::facts;
+use refusals::{REFUSALS, Refusal};
 use variables::{ALL, SETS, Set};
 
 /// Says that Python's SDK refuses the file.

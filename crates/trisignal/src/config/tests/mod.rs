@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod choices;
 mod documentation;
 mod endpoints;
 mod equivalents;
@@ -14,6 +15,7 @@ mod hostile;
 mod lists;
 mod precedence;
 mod sampling;
+mod table;
 mod values;
 
 use std::collections::BTreeMap;

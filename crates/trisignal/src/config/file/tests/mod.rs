@@ -7,6 +7,7 @@ mod errors;
 mod generated;
 mod hostile;
 mod mutations;
+mod providers;
 mod sink;
 mod substitution;
 
