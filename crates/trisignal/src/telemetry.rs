@@ -306,6 +306,9 @@ impl Telemetry {
     }
 
     /// The provider of tracers, for code on the OpenTelemetry API; `None` when traces are not exported.
+    ///
+    /// Its tracers stay on, whatever a `tracer_configurator` of the configuration file says: it is the SDK's own type, which
+    /// has no place to turn one off.
     #[must_use]
     pub fn tracer_provider(&self) -> Option<&SdkTracerProvider> {
         self.inner.providers.tracer.as_ref()
