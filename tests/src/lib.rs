@@ -25,4 +25,4 @@ pub use metrics::{Sample, read_samples};
 pub use process::Process;
 pub use programs::{Programs, fluent_bit, say_not_run};
 pub use stack::{Parts, Stack, free_port};
-pub use wait::{DEADLINE, until};
+pub use wait::{DEADLINE, Over, until};

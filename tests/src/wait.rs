@@ -1,5 +1,6 @@
 //! Waiting for conditions, never for a time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,5 +23,15 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
             "not within {DEADLINE:?}: {what}"
         );
         thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sets the flag when it is dropped, also by a panic: a thread that works until then comes to its end.
+#[derive(Debug)]
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt as _;
 use trisignal_receiver::{Answer, Receiver, Script};
 use trisignal_tests::{
-    Checkout, Parts, Protocol, Sample, Stack, TracedSpan, get, read_samples, root, say_not_run,
-    until,
+    Checkout, Over, Parts, Protocol, Sample, Stack, TracedSpan, get, read_samples, root,
+    say_not_run, until,
 };
 
 /// A rate needs two scrapes, and a recorded one an evaluation behind that.
@@ -92,13 +92,7 @@ fn under_load<T>(checkout: &Checkout, body: impl FnOnce() -> T) -> T {
                 thread::sleep(Duration::from_millis(100));
             }
         });
-        struct End<'a>(&'a AtomicBool);
-        impl Drop for End<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
-        let _end = End(over);
+        let _end = Over(over);
         body()
     })
 }

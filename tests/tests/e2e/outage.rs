@@ -1,6 +1,7 @@
 //! The Collector killed and restarted while a service is under load.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use tracing::{info, info_span};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 use trisignal::{ConsoleFormat, Limits, Protocol, Telemetry};
-use trisignal_tests::{DEADLINE, Parts, Stack, until};
+use trisignal_tests::{DEADLINE, Over, Parts, Stack, until};
 
-/// Items of each signal; at 1 ms each, the load is there before, during and after each outage.
-const ITEMS: u64 = 3000;
+/// Items of each signal before, during and after each outage, at the least.
+const ITEMS: u64 = 300;
 
 #[test]
 fn nothing_is_lost_when_the_collector_is_killed_by_grpc() {
@@ -36,21 +37,28 @@ fn nothing_is_lost(test: &str, protocol: Protocol) {
         return;
     };
     let telemetry = telemetry(&stack, protocol);
-    let trace = thread::scope(|scope| {
-        let load = scope.spawn(|| load(&telemetry));
-        for before in [ITEMS / 5, ITEMS / 2] {
-            until("load before the kill", || {
-                let health = telemetry.health();
-                (health.traces.delivered >= before && health.logs.delivered >= before).then_some(())
-            });
+    let over = AtomicBool::new(false);
+    let delivered = |least: u64| {
+        until("load that is delivered", || {
+            let health = telemetry.health();
+            (health.traces.delivered >= least && health.logs.delivered >= least).then_some(())
+        });
+    };
+    let (trace, items) = thread::scope(|scope| {
+        let load = scope.spawn(|| load(&telemetry, &over));
+        let end = Over(&over);
+        for _ in 0..2 {
+            delivered(telemetry.health().traces.produced + ITEMS);
             stack.kill_collector();
             let killed_at = telemetry.health().traces.produced;
             until("load while the collector is away", || {
                 let account = telemetry.health().traces;
-                (account.produced >= killed_at + ITEMS / 10 && account.held > 0).then_some(())
+                (account.produced >= killed_at + ITEMS && account.held > 0).then_some(())
             });
             stack.start_collector();
         }
+        delivered(telemetry.health().traces.produced + ITEMS);
+        drop(end);
         load.join().unwrap()
     });
 
@@ -60,19 +68,19 @@ fn nothing_is_lost(test: &str, protocol: Protocol) {
     // The load's own span is one more.
     assert_eq!(
         (report.traces.produced, report.traces.delivered),
-        (ITEMS + 1, ITEMS + 1),
+        (items + 1, items + 1),
         "{report}"
     );
     assert_eq!(
         (report.logs.produced, report.logs.delivered),
-        (ITEMS, ITEMS),
+        (items, items),
         "{report}"
     );
     assert_eq!(report.lost(), 0, "{report}");
     assert!(report.traces.balances() && report.logs.balances() && report.metrics.balances());
 
     // The ledger's word is checked against what the backends hold.
-    let wanted: BTreeSet<String> = (0..ITEMS).map(|number| number.to_string()).collect();
+    let wanted: BTreeSet<String> = (0..items).map(|number| number.to_string()).collect();
     let jaeger = stack.jaeger();
     until("each span in Jaeger", || {
         let spans = jaeger.trace(&trace);
@@ -114,8 +122,8 @@ fn telemetry(stack: &Stack, protocol: Protocol) -> Telemetry {
         .unwrap()
 }
 
-/// Makes a trace of many spans with a log record each, and gives its ID.
-fn load(telemetry: &Telemetry) -> String {
+/// Makes a trace of spans with a log record each until it is `over`, and gives its ID and the number of the spans.
+fn load(telemetry: &Telemetry, over: &AtomicBool) -> (String, u64) {
     let subscriber = Registry::default().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         let whole = info_span!("load");
@@ -125,12 +133,14 @@ fn load(telemetry: &Telemetry) -> String {
             .span_context()
             .trace_id()
             .to_string();
-        for number in 0..ITEMS {
-            let _in_step = info_span!("step", number).entered();
-            info!(number, "a step was taken");
+        let mut items = 0;
+        while !over.load(Ordering::Relaxed) {
+            let _in_step = info_span!("step", number = items).entered();
+            info!(number = items, "a step was taken");
+            items += 1;
             // The pace of the load, not a wait for anything.
             thread::sleep(Duration::from_millis(1));
         }
-        trace
+        (trace, items)
     })
 }

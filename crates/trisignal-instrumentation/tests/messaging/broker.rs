@@ -190,11 +190,15 @@ fn find(program: &str, directories: &[&str]) -> Option<PathBuf> {
     found
 }
 
-/// Ports that nobody has. They are held all at once, so that they differ.
+/// Ports that nobody has. The broker takes some seconds until it takes them, so they are none of those that the system gives
+/// away by itself.
 #[cfg(feature = "lapin")]
 fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    // Runs at the same time begin at different ones.
+    let begin = u16::try_from(std::process::id().wrapping_mul(7_919) % 20_000).unwrap();
+    let mut free = (10_000 + begin..32_000)
+        .filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    [(); N].map(|()| free.next().unwrap())
 }
 
 /// Waits until `condition` is there.

@@ -3,7 +3,7 @@
 //! The pipeline's threads speak through the subscriber of the process. One telemetry is installed for that; each
 //! case has a pipeline of its own, with a memory of its own of what it has said.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use trisignal::{ByteSize, Limits, Protocol, Telemetry};
 use trisignal_receiver::{Answer, Receiver, Rule, Script};
@@ -99,10 +99,11 @@ fn a_failing_backend_is_one_line() {
                 .limits(limits)
                 .build()
                 .unwrap();
+            let begin = Instant::now();
             produce(&telemetry);
             let _ = telemetry.flush_blocking(Duration::from_millis(50));
             await_outcomes(&receiver, 40, |outcome| !outcome.is_success());
-            // A busy machine may have a second reason, not to connect in time; it may not say one twice.
+            // A busy machine may have a second reason, not to connect in time; it may not say one twice in ten seconds.
             let said = lines.about(&receiver_of(&receiver, protocol));
             let reasons: Vec<_> = said
                 .iter()
@@ -112,9 +113,13 @@ fn a_failing_backend_is_one_line() {
                 reasons.iter().any(|said| said.contains(reason)),
                 "{reason}: {said:?}"
             );
+            let most = 1 + begin.elapsed().as_secs() / 10;
             let different: std::collections::BTreeSet<_> = reasons.iter().collect();
-            assert_eq!(different.len(), reasons.len(), "{said:?}");
-            assert!(patient != timeout || reasons.len() == 1, "{said:?}");
+            for reason in &different {
+                let times = reasons.iter().filter(|said| said == reason).count() as u64;
+                assert!(times <= most, "{times} times: {said:?}");
+            }
+            assert!(patient != timeout || different.len() == 1, "{said:?}");
             assert!(
                 said.iter()
                     .all(|line| line["message"] == FAILING && line["level"] == "WARN")
@@ -144,6 +149,7 @@ fn an_outage_is_a_line_at_its_start_and_one_at_its_end() {
                 tracing::info!(number, "the service works");
                 std::thread::sleep(Duration::from_millis(10));
             }
+            eventually("the bad news", || !lines.messages().is_empty());
             assert_eq!(lines.messages(), [FAILING], "{:?}", lines.ours());
             let said = lines.ours();
             assert_eq!(
@@ -190,12 +196,13 @@ fn a_flapping_backend_is_two_lines() {
             .limits(brisk())
             .build()
             .unwrap();
+        let begin = Instant::now();
         for round in 0..30 {
             numbered_spans(&telemetry, round * 10..(round + 1) * 10);
             assert!(telemetry.flush_blocking(PATIENCE).complete);
         }
         let _ = telemetry.shutdown_blocking(PATIENCE);
-        assert_eq!(lines.messages(), [FAILING, AGAIN]);
+        lines.assert_said(&[FAILING, AGAIN], begin);
     });
 }
 
@@ -218,6 +225,7 @@ fn losses_of_one_kind_are_one_line() {
                 .limits(brisk())
                 .build()
                 .unwrap();
+            let begin = Instant::now();
             for _ in 0..20 {
                 spans(&telemetry, 10);
                 assert!(telemetry.flush_blocking(PATIENCE).complete);
@@ -229,7 +237,7 @@ fn losses_of_one_kind_are_one_line() {
                 _ => 20,
             };
             assert_eq!(report.lost(), lost, "{report}");
-            assert_eq!(lines.messages(), [DROPPED]);
+            lines.assert_said(&[DROPPED], begin);
             let said = lines.ours();
             assert_eq!(
                 (said[0]["reason"].as_str(), said[0]["items"].as_u64()),
@@ -256,14 +264,13 @@ fn an_overflowing_outbox_is_one_line() {
             .limits(limits)
             .build()
             .unwrap();
+        let begin = Instant::now();
         for round in 0..40 {
             numbered_spans(&telemetry, round * 10..(round + 1) * 10);
             let _ = telemetry.flush_blocking(Duration::from_millis(5));
         }
         assert!(telemetry.health().traces.dropped.total() > 20);
-        let mut messages = lines.messages();
-        messages.sort();
-        assert_eq!(messages, [FAILING, DROPPED], "{:?}", lines.ours());
+        lines.assert_said(&[FAILING, DROPPED], begin);
         let _ = telemetry.shutdown_blocking(Duration::from_millis(10));
     });
 }
@@ -328,13 +335,15 @@ fn an_unknown_authority_is_one_line() {
                 .limits(brisk())
                 .build()
                 .unwrap();
+            let begin = Instant::now();
             produce(&telemetry);
             eventually("attempts", || {
                 let _ = telemetry.flush_blocking(Duration::from_millis(20));
                 proxy.connections() >= 10
             });
             let said = lines.about(&proxy.endpoint("https"));
-            assert_eq!(said.len(), 1, "{said:?}");
+            let most = 1 + begin.elapsed().as_secs() / 10;
+            assert!((1..=most).contains(&(said.len() as u64)), "{said:?}");
             assert_eq!(said[0]["message"], FAILING);
             let reason = said[0]["reason"].as_str().unwrap();
             assert!(reason.contains("invalid peer certificate"), "{reason}");

@@ -1,6 +1,7 @@
 //! The lines of the console, kept to be looked at.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use serde_json::Value;
 use trisignal::{Builder, ConsoleFormat};
@@ -58,5 +59,22 @@ impl Lines {
             .iter()
             .map(|line| line["message"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// That telemetry said `expected` and nothing else since `begin`, and nothing of it more than once in ten seconds.
+    #[track_caller]
+    pub(crate) fn assert_said(&self, expected: &[&str], begin: Instant) {
+        let said = self.messages();
+        let most = 1 + begin.elapsed().as_secs() / 10;
+        for message in expected {
+            let times = said.iter().filter(|said| said == message).count() as u64;
+            assert!(
+                (1..=most).contains(&times),
+                "{times} times {message}: {:?}",
+                self.ours()
+            );
+        }
+        let is_expected = |said: &String| expected.contains(&said.as_str());
+        assert!(said.iter().all(is_expected), "{:?}", self.ours());
     }
 }

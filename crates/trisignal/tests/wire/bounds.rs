@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use trisignal::{ByteSize, DropReason, Limits, Protocol};
-use trisignal_receiver::{Answer, Rule, Signal};
+use trisignal_receiver::{Answer, Rule};
 
 use super::common::{
-    PATIENCE, PROTOCOLS, assert_all_delivered, assert_conserved, await_outcomes, await_unique,
-    brisk, builder, eventually, numbered_spans, receiver, record, span_numbers, spans,
+    PATIENCE, PROTOCOLS, assert_all_delivered, assert_conserved, await_outcomes, brisk, builder,
+    eventually, numbered_spans, receiver, record, span_numbers, spans,
 };
 
 const OUTBOX: ByteSize = ByteSize::from_kib(64);
@@ -145,16 +145,24 @@ fn what_is_too_old_is_dropped() {
         eventually("the age limit", || expired() == 100);
         assert_eq!(telemetry.health().outbox_bytes, 0);
         receiver.resume().unwrap();
-        numbered_spans(&telemetry, 100..200);
-        await_unique(&receiver, Signal::Traces, 100);
+        // On a busy machine the next ones may be too old as well by the time that they can go; then those after them.
+        let mut made = 100;
+        eventually("spans that are young enough", || {
+            let before = expired();
+            numbered_spans(&telemetry, made..made + 100);
+            made += 100;
+            eventually("an end of each span", || {
+                telemetry.health().traces.held == 0
+            });
+            expired() == before
+        });
         let report = telemetry.shutdown_blocking(PATIENCE);
         assert_conserved(&report, &receiver);
-        assert_eq!(
-            (report.traces.delivered, expired(), report.lost()),
-            (100, 100, 100),
-            "{report}"
-        );
-        assert_eq!(span_numbers(&receiver), (100..200).collect());
+        assert_eq!(expired(), report.lost(), "{report}");
+        assert_eq!(report.traces.produced, made, "{report}");
+        let delivered = span_numbers(&receiver);
+        assert!(delivered.is_superset(&(made - 100..made).collect()));
+        assert!(delivered.is_disjoint(&(0..100).collect()));
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the tests share: a receiver, telemetry that sends to it, and patience.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tracing::Dispatch;
@@ -96,6 +98,30 @@ pub(crate) fn logs(telemetry: &Telemetry, count: u64) {
 pub(crate) fn shut_down(telemetry: &Telemetry, deadline: Duration) -> Report {
     let _ = telemetry.shutdown_blocking(deadline);
     telemetry.shutdown_blocking(PATIENCE)
+}
+
+/// A port that nobody listens on. It is none of those that the system gives away by itself, so that none of the tests
+/// beside this one gets it meanwhile.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that run at the same time begin at different ones.
+    let begin = std::process::id().wrapping_mul(7_919) % 20_000;
+    loop {
+        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from((begin + next) % 20_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Sets the flag when it is dropped, also by a panic: a thread that works until then comes to its end.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Polls until `condition` holds, for what no receiver can see.

@@ -116,8 +116,14 @@ fn run(steps: &[Step], meter: &Meter, with_handles: bool, mut collect: impl FnMu
                 value,
                 times,
             } => {
-                for _ in 0..times {
-                    measure(by, series, value, &floats, &integers, handles.get(&series));
+                let all = || {
+                    let handle = handles.get(&series);
+                    (0..times).for_each(|_| measure(by, series, value, &floats, &integers, handle));
+                };
+                // One thread for all of a step: to start and end one takes longer than all that it measures.
+                match by {
+                    By::Thread => std::thread::scope(|scope| drop(scope.spawn(all))),
+                    _ => all(),
                 }
             }
         }
@@ -135,15 +141,12 @@ fn measure(
 ) {
     let [first, second] = attributes(series);
     match by {
-        By::Attributes => floats.record(value, &[first, second]),
+        By::Attributes | By::Thread => floats.record(value, &[first, second]),
         By::Reversed => floats.record(value, &[second, first]),
         By::Handle => match handle {
             Some(handle) => handle.record(value),
             None => floats.record(value, &[first, second]),
         },
-        By::Thread => std::thread::scope(|scope| {
-            scope.spawn(|| floats.record(value, &[first, second]));
-        }),
         // What is no number is none of these.
         By::Integer => integers.record(value.abs().min(1e6) as u64, &[first, second]),
     }

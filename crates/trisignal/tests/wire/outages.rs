@@ -1,14 +1,15 @@
 //! Backends that are away, silent or busy: everything waits for them, and nothing is lost.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use trisignal::{DropReason, Protocol};
 use trisignal_receiver::{Answer, Outcome, Script, Signal};
 
 use super::common::{
-    PATIENCE, PROTOCOLS, assert_all_delivered, assert_balanced, assert_conserved, assert_none_lost,
-    await_outcomes, await_unique, brisk, builder, builder_to, eventually, logs, numbered_spans,
-    receiver, shut_down, spans,
+    Over, PATIENCE, PROTOCOLS, assert_all_delivered, assert_balanced, assert_conserved,
+    assert_none_lost, await_outcomes, await_unique, brisk, builder, builder_to, eventually, logs,
+    numbered_spans, receiver, shut_down, spans,
 };
 use super::proxy::Proxy;
 
@@ -21,13 +22,19 @@ fn an_outage_costs_nothing_and_its_backlog_drains() {
             .limits(brisk())
             .build()
             .unwrap();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                for slice in 0..100 {
-                    numbered_spans(&telemetry, slice * 40..(slice + 1) * 40);
-                    std::thread::sleep(Duration::from_millis(10));
+        let over = AtomicBool::new(false);
+        let made = std::thread::scope(|scope| {
+            // Before, in and after the outage, however long each of them takes here.
+            let stream = scope.spawn(|| {
+                let mut made = 0;
+                while !over.load(Ordering::Relaxed) {
+                    numbered_spans(&telemetry, made..made + 40);
+                    made += 40;
+                    std::thread::sleep(Duration::from_millis(5));
                 }
+                made
             });
+            let end = Over(&over);
             await_unique(&receiver, Signal::Traces, 40);
             receiver.pause().unwrap();
             let backlog = telemetry.health().traces.held;
@@ -36,14 +43,18 @@ fn an_outage_costs_nothing_and_its_backlog_drains() {
             });
             assert!(telemetry.health().outbox_bytes > 0);
             receiver.resume().unwrap();
+            let before = receiver.received(Signal::Traces).unique;
+            await_unique(&receiver, Signal::Traces, before + 1_000);
+            drop(end);
+            stream.join().unwrap()
         });
         logs(&telemetry, 1_000);
-        await_unique(&receiver, Signal::Traces, 4_000);
+        await_unique(&receiver, Signal::Traces, made);
         let report = telemetry.shutdown_blocking(PATIENCE);
         assert_balanced(&report);
         assert_eq!(
             (report.traces.produced, report.traces.delivered),
-            (4_000, 4_000),
+            (made, made),
             "{report}"
         );
         assert_eq!(
@@ -55,7 +66,7 @@ fn an_outage_costs_nothing_and_its_backlog_drains() {
         assert_eq!(receiver.received(Signal::Logs).unique, 1_000);
         // The request that the outage cut may have been taken: it comes again, and is told apart.
         let received = receiver.received(Signal::Traces);
-        assert_eq!((received.unique, received.conflicts), (4_000, 0));
+        assert_eq!((received.unique, received.conflicts), (made, 0));
     }
 }
 
@@ -97,6 +108,7 @@ fn attempts_without_an_answer_end_at_their_deadline() {
             .limits(brisk())
             .build()
             .unwrap();
+        let begin = Instant::now();
         spans(&telemetry, 500);
         let report = telemetry.flush_blocking(Duration::from_millis(500));
         assert_conserved(&report, &receiver);
@@ -110,9 +122,9 @@ fn attempts_without_an_answer_end_at_their_deadline() {
 
         // That there is a third attempt shows that the two before came to their end.
         await_outcomes(&receiver, 3, |outcome| outcome == Outcome::Hung);
-        let requests = receiver.requests();
-        let gap = requests[1].received_at - requests[0].received_at;
-        assert!(gap > timeout / 2, "an attempt has its time: {gap:?}");
+        // Not by when the first one was received: a busy machine may be late with that.
+        let second = receiver.requests()[1].received_at - begin;
+        assert!(second >= timeout, "an attempt has its time: {second:?}");
 
         receiver.script(Script::new());
         assert_none_lost(&telemetry.shutdown_blocking(PATIENCE), &receiver);

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use trisignal::{Exporter, Protocol, Signal, Telemetry, View};
 use trisignal_receiver::{PointValue, Receiver};
 
-use super::common::{PATIENCE, builder, builder_to, receiver, record};
+use super::common::{PATIENCE, builder, builder_to, free_port, receiver, record};
 
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0";
 
@@ -221,8 +221,8 @@ fn idle_connections_do_not_hold_up_a_scrape() {
 
 #[test]
 fn a_taken_port_is_an_error_that_says_which() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
+    let port = free_port();
+    let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let build = || {
         let receiver = "http://127.0.0.1:9".to_owned();
         builder_to(receiver, Protocol::HttpProtobuf)
@@ -243,10 +243,7 @@ fn a_taken_port_is_an_error_that_says_which() {
 
 #[test]
 fn variables_choose_the_page() {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let variables = [
         ("OTEL_METRICS_EXPORTER", "prometheus".to_owned()),
         ("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1".to_owned()),

@@ -9,7 +9,9 @@ use trisignal::otel::KeyValue;
 use trisignal::{ConsoleFormat, Telemetry};
 use trisignal_receiver::Receiver;
 
-use super::common::{PATIENCE, assert_all_delivered, eventually, receiver, record, subscriber};
+use super::common::{
+    Over, PATIENCE, assert_all_delivered, eventually, receiver, record, subscriber,
+};
 
 struct Service {
     receiver: Receiver,
@@ -159,13 +161,14 @@ fn nothing_is_lost_while_the_file_changes() {
                 })
             })
             .collect();
+        let end = Over(&over);
         for ratio in ["0", "1", "0.5"] {
             // Whatever changes, there is always a rule that keeps these.
             let rules = format!("rules: keep name=paid; {ratio} http.route=/health");
             service.change(ON, &rules);
             service.await_line(&format!("traces.sampling_rules = keep name=paid; {ratio} "));
         }
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap())

@@ -11,7 +11,9 @@ use trisignal::{
 };
 use trisignal_receiver::{Answer, DataPoint, Metric, MetricKind, Receiver, Rule, Script, Signal};
 
-use super::common::{PATIENCE, PROTOCOLS, brisk, builder, is_poisoned, logs, receiver, spans};
+use super::common::{
+    PATIENCE, PROTOCOLS, brisk, builder, eventually, is_poisoned, logs, receiver, spans,
+};
 
 const ERROR: &str = "error.type";
 
@@ -91,7 +93,12 @@ fn the_metrics_are_the_ledger() {
         let partial = Rule::new(Answer::partial_success(3, "no")).signal(Signal::Logs);
         let script = Script::reject_if(is_poisoned(&[7, 11])).rule(partial.times(1));
         receiver.script(script);
-        let telemetry = telemetry(&receiver, protocol, brisk());
+        // All records in one request, of which the three are refused.
+        let limits = Limits {
+            schedule_delay: Some(Duration::from_secs(3_600)),
+            ..brisk()
+        };
+        let telemetry = telemetry(&receiver, protocol, limits);
         spans(&telemetry, 100);
         logs(&telemetry, 20);
         let huge = "x".repeat(2 << 20);
@@ -154,22 +161,26 @@ fn what_is_lost_and_what_waits_is_told_by_stage() {
         .build()
         .unwrap();
     spans(&telemetry, 5_000);
-    // Traces can't be flushed, so the flush takes its time; metrics are told twice meanwhile.
-    let short = Duration::from_millis(500);
-    assert!(!telemetry.flush_blocking(short).complete);
-    let before = receiver
-        .metrics()
-        .name(metric::OTEL_SDK_PROCESSOR_SPAN_PROCESSED)
-        .count();
-    let health = telemetry.health();
-    let arrived = |store: &trisignal_receiver::Store| {
-        let told = store
-            .metrics()
-            .name(metric::OTEL_SDK_PROCESSOR_SPAN_PROCESSED);
-        (told.count() > before).then_some(())
+    // Traces can't be flushed, so each flush takes its time.
+    let short = Duration::from_millis(100);
+    let told = || {
+        let inflight = metric::OTEL_SDK_EXPORTER_SPAN_INFLIGHT;
+        receiver.metrics().name(inflight).count()
     };
-    assert!(!telemetry.flush_blocking(short).complete);
-    receiver.wait_for_blocking(PATIENCE, arrived).unwrap();
+    let all_encoded = || {
+        let inflight = by_error(&last(&receiver, metric::OTEL_SDK_EXPORTER_SPAN_INFLIGHT));
+        inflight[""] == telemetry.health().traces.held
+    };
+    eventually("all is encoded", || {
+        assert!(!telemetry.flush_blocking(short).complete);
+        told() > 0 && all_encoded()
+    });
+    let (health, before) = (telemetry.health(), told());
+    // One collection may have been under way; the one after it has seen what we have.
+    eventually("two more collections", || {
+        assert!(!telemetry.flush_blocking(short).complete);
+        told() >= before + 2
+    });
     assert!(health.traces.held > 0 && health.traces.dropped.get(DropReason::OutboxFull) > 0);
     assert_agrees(&receiver, "span", &health.traces);
     let inflight = by_error(&last(&receiver, metric::OTEL_SDK_EXPORTER_SPAN_INFLIGHT));

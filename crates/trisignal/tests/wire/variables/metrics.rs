@@ -1,11 +1,11 @@
 //! How metrics are collected and shown.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 
 use trisignal_receiver::{MetricKind, Signal, Temporality};
 
-use super::super::common::await_unique;
+use super::super::common::{await_unique, free_port};
 use super::queues::gives_up;
 use super::{NEVER, SOON, Service, proofs};
 
@@ -27,15 +27,6 @@ fn page(address: &str) -> Option<String> {
     let mut page = String::new();
     stream.read_to_string(&mut page).ok()?;
     Some(page)
-}
-
-/// A port that nobody has just now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 fn temporality_of(service: &Service, name: &str) -> Temporality {
