@@ -157,7 +157,11 @@ impl CorrelationId {
 
     /// The ID as a header value, which cannot fail for the characters that an ID has.
     pub(crate) fn to_header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(self.as_str()).ok()
+        HeaderValue::from_bytes(match &self.0 {
+            Repr::Text(text) => text.as_str().as_bytes(),
+            Repr::Trace(digits) => digits,
+        })
+        .ok()
     }
 
     fn from_trace_id(trace_id: TraceId) -> Self {
@@ -271,11 +275,21 @@ const fn is_allowed(byte: u8) -> bool {
         || matches!(byte, b'.' | b'_' | b':' | b'/' | b'+' | b'=' | b'@' | b'-')
 }
 
+/// The two digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 0x0f]];
+        byte += 1;
+    }
+    pairs
+};
+
 fn write_hex(bytes: &[u8], digits: &mut [u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 0x0f)];
+    for (byte, pair) in bytes.iter().zip(digits.as_chunks_mut().0) {
+        *pair = HEX[usize::from(*byte)];
     }
 }
 

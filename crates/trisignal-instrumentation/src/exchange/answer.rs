@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::Response;
 use http::response::Parts;
-use http::{HeaderValue, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -21,8 +21,7 @@ pin_project! {
         // something to log.
         #[pin]
         inner: Option<F>,
-        exchange: Option<Exchange>,
-        correlation: Option<HeaderValue>,
+        exchange: Option<Box<Exchange>>,
     }
 
     impl<F> PinnedDrop for ServerFuture<F> {
@@ -34,15 +33,10 @@ pin_project! {
 }
 
 impl<F> ServerFuture<F> {
-    pub(crate) fn new(
-        inner: F,
-        exchange: Option<Exchange>,
-        correlation: Option<HeaderValue>,
-    ) -> Self {
+    pub(crate) fn new(inner: F, exchange: Option<Box<Exchange>>) -> Self {
         Self {
             inner: Some(inner),
             exchange,
-            correlation,
         }
     }
 }
@@ -60,10 +54,9 @@ where
             // Only a drop takes it out.
             return Poll::Pending;
         };
-        let correlation = this.correlation;
         let answered = ready!(within(this.exchange, |inside| {
             let result = ready!(inner.poll(cx));
-            Poll::Ready(answer(result, inside, correlation.take()))
+            Poll::Ready(answer(result, inside))
         }));
         let (parts, body, announced) = match answered {
             Ok(answered) => answered,
@@ -79,7 +72,6 @@ type Answered<R, E> = Result<(Parts, R, Option<u64>), E>;
 fn answer<R: Body, E>(
     result: Result<Response<R>, E>,
     inside: Option<Inside<'_>>,
-    correlation: Option<HeaderValue>,
 ) -> Answered<R, E> {
     let response = match result {
         Ok(response) => response,
@@ -91,13 +83,12 @@ fn answer<R: Body, E>(
         }
     };
     let (mut parts, body) = response.into_parts();
-    if let Some(correlation) = correlation {
-        // It fails only for a map of 32,768 headers.
-        let _ = parts
-            .headers
-            .try_insert(CORRELATION_HEADER.clone(), correlation);
-    }
     let announced = inside.and_then(|mut inside| {
+        if let Some(correlation) = inside.take_correlation() {
+            let name = CORRELATION_HEADER.clone();
+            // It fails only for a map of 32,768 headers.
+            let _ = parts.headers.try_insert(name, correlation);
+        }
         inside.respond(parts.status, parts.version, &parts.headers);
         note_head(parts.status, &parts.headers, &body, &mut inside)
     });

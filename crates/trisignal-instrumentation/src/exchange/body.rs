@@ -26,7 +26,7 @@ pin_project! {
         // An option so that it can be dropped inside the span.
         #[pin]
         inner: Option<B>,
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
         announced: Option<u64>,
     }
 
@@ -40,7 +40,7 @@ pin_project! {
 
 impl<B> ResponseBody<B> {
     /// A body of so many announced bytes, and the exchange that it ends.
-    pub(crate) fn new(inner: B, announced: Option<u64>, exchange: Option<Exchange>) -> Self {
+    pub(crate) fn new(inner: B, announced: Option<u64>, exchange: Option<Box<Exchange>>) -> Self {
         Self {
             announced,
             inner: Some(inner),

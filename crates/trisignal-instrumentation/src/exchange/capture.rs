@@ -32,8 +32,11 @@ impl Capture {
 
     /// What of `headers` is on the list. Without a list nothing is allocated.
     pub(crate) fn attributes(&self, headers: &HeaderMap) -> Vec<KeyValue> {
-        let pairs = self.0.iter().flat_map(|pairs| pairs.iter());
+        let Some(pairs) = &self.0 else {
+            return Vec::new();
+        };
         pairs
+            .iter()
             .filter(|(name, _)| headers.contains_key(name))
             .map(|(name, key)| {
                 let values = headers.get_all(name).iter().map(text).collect();

@@ -68,39 +68,37 @@ impl Inbound {
     }
 
     /// Runs `call`, the service, inside the exchange of `slot` while the parent is attached, with
-    /// `attributes` and the link on its span. Answers with the correlation ID too.
+    /// `attributes` and the link on its span.
     pub(crate) fn open<T>(
         self,
-        slot: &mut Option<Exchange>,
+        slot: &mut Option<Box<Exchange>>,
         attributes: Vec<KeyValue>,
         call: impl FnOnce() -> T,
-    ) -> (T, CorrelationId) {
+    ) -> T {
         let Self { parent, link } = self;
-        let mut correlation = None;
-        let result = within(slot, |inside| {
-            let Some(mut inside) = inside else {
-                return call();
-            };
-            let is_attached = inside.look_around(parent.span().span_context());
-            inside.annotate(attributes);
-            if let Some(caller) = link {
-                inside.link(caller);
-            }
-            correlation = CorrelationId::current();
+        within(slot, |inside| {
             let mut made = None;
-            if correlation.is_none() {
-                let id = correlation.insert(CorrelationId::generate());
-                let context = id.with_context(&parent);
-                made = Some(context.clone().attach());
-                inside.set_context(context);
-            } else if !is_attached {
-                inside.set_context(parent);
+            if let Some(mut inside) = inside {
+                let is_attached = inside.look_around(parent.span().span_context());
+                inside.annotate(attributes);
+                if let Some(caller) = link {
+                    inside.link(caller);
+                }
+                let correlation = CorrelationId::current();
+                if let Some(id) = &correlation {
+                    inside.set_correlation(id);
+                } else {
+                    let id = CorrelationId::generate();
+                    inside.set_correlation(&id);
+                    made = Some(id.with_context(&parent));
+                }
+                if !is_attached {
+                    inside.set_context(made.clone().unwrap_or(parent));
+                }
             }
-            let result = call();
-            drop(made);
-            result
-        });
-        (result, correlation.unwrap_or_else(CorrelationId::generate))
+            let _attached = made.map(Context::attach);
+            call()
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is done in the span of an exchange, while it is entered.
 
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use opentelemetry::trace::{SpanContext, SpanRef, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use tracing::Span;
 
 use super::{Capture, Course, End, Outcome};
 use crate::context;
+use crate::correlation::CorrelationId;
 
 /// An exchange whose span is entered.
 pub(crate) struct Inside<'a> {
@@ -33,6 +34,16 @@ impl<'a> Inside<'a> {
     /// What is to be in force where the span brings no context.
     pub(super) fn set_context(&mut self, context: Context) {
         self.course.context = Some(context);
+    }
+
+    /// Notes the correlation ID that the answer of a server is to carry.
+    pub(super) fn set_correlation(&mut self, id: &CorrelationId) {
+        self.course.correlation = id.to_header();
+    }
+
+    /// The correlation ID for the answer.
+    pub(super) fn take_correlation(&mut self) -> Option<HeaderValue> {
+        self.course.correlation.take()
     }
 
     /// Notes the head of the response.

@@ -33,6 +33,7 @@ pub(crate) mod values;
 
 use std::time::Instant;
 
+use http::HeaderValue;
 use opentelemetry::{Context, ContextGuard};
 use tracing::Span;
 use tracing::span::Entered;
@@ -56,6 +57,7 @@ pub(crate) enum Side {
     Client,
 }
 
+/// In a box: on its way from the call over the future into the body it is moved a dozen times.
 pub(crate) struct Exchange {
     span: Span,
     course: Course,
@@ -74,6 +76,8 @@ struct Course {
     context: Option<Context>,
     /// Whether OpenTelemetry's span inside of ours is one that a bridge made of it.
     is_bridged: bool,
+    /// The correlation ID for the answer of a server.
+    correlation: Option<HeaderValue>,
     end: End,
     is_settled: bool,
 }
@@ -101,8 +105,8 @@ impl Exchange {
         outcome: Outcome,
         capture: Capture,
         measures: Option<Measures>,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             span,
             course: Course {
                 side,
@@ -112,10 +116,11 @@ impl Exchange {
                 measures,
                 context: None,
                 is_bridged: false,
+                correlation: None,
                 end: End::Abandoned,
                 is_settled: false,
             },
-        }
+        })
     }
 }
 
@@ -150,11 +155,11 @@ impl<'a> Scope<'a> {
 /// Runs `work`, which is foreign code, inside the exchange of `slot`. Where it has ended with that, it
 /// is taken out. When `work` panics the exchange ends with the error `panic`, and the panic goes on.
 pub(crate) fn within<T>(
-    slot: &mut Option<Exchange>,
+    slot: &mut Option<Box<Exchange>>,
     work: impl FnOnce(Option<Inside<'_>>) -> T,
 ) -> T {
     let on_panic = OnPanic(slot);
-    let result = match &mut *on_panic.0 {
+    let result = match on_panic.0.as_deref_mut() {
         Some(Exchange { span, course }) => {
             let _scope = Scope::enter(span, course);
             let result = work(Some(Inside::new(span, course)));
@@ -172,7 +177,7 @@ pub(crate) fn within<T>(
     result
 }
 
-struct OnPanic<'a>(&'a mut Option<Exchange>);
+struct OnPanic<'a>(&'a mut Option<Box<Exchange>>);
 
 impl Drop for OnPanic<'_> {
     fn drop(&mut self) {

@@ -12,7 +12,7 @@ use crate::propagation::HeaderInjector;
 /// Runs `call`, the service, inside the exchange of `slot`, with a request whose headers carry it. Those
 /// that `capture` asks for are on its span.
 pub(crate) fn send<Q, T>(
-    slot: &mut Option<Exchange>,
+    slot: &mut Option<Box<Exchange>>,
     mut request: Q,
     headers: impl FnOnce(&mut Q) -> &mut HeaderMap,
     capture: &Capture,

@@ -15,9 +15,8 @@ pub(crate) fn error_type<E: ?Sized>() -> &'static str {
 /// Host and port of an authority, or of a `Host` header, without userinfo and without the brackets
 /// of an IPv6 address.
 pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let userinfo = authority.bytes().rposition(|byte| byte == b'@');
+    let authority = userinfo.map_or(authority, |at| &authority[at + 1..]);
     if let Some((host, rest)) = authority
         .strip_prefix('[')
         .and_then(|rest| rest.split_once(']'))

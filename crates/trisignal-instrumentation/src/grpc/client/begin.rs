@@ -19,7 +19,7 @@ impl ClientLayer {
     ///
     /// The caller's context is current wherever the future runs; nothing of ours has to stand in for
     /// it.
-    pub(super) fn begin<B>(&self, request: &Request<B>) -> Exchange {
+    pub(super) fn begin<B>(&self, request: &Request<B>) -> Box<Exchange> {
         let instruments = self
             .instruments
             .clone()

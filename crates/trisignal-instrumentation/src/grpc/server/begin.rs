@@ -20,7 +20,7 @@ use crate::http::Origin;
 
 impl Config {
     /// Starts the exchange of the call with the head `parts`. What came with it is attached.
-    pub(super) fn begin(&self, parts: &Parts) -> (Exchange, Inbound, ContextGuard) {
+    pub(super) fn begin(&self, parts: &Parts) -> (Box<Exchange>, Inbound, ContextGuard) {
         let instruments = self
             .instruments
             .clone()
@@ -51,7 +51,7 @@ impl Config {
         parts: &Parts,
         headers: &Headers<'_>,
         instruments: &ServerInstruments,
-    ) -> Exchange {
+    ) -> Box<Exchange> {
         let method = self.methods.find(parts.uri.path());
         // The method and the status follow at the end.
         let mut measures = Measures::new(&instruments.duration);
@@ -66,7 +66,7 @@ impl Config {
     }
 
     /// No span and no measurement, but context and correlation.
-    fn excluded(&self, parts: &Parts) -> Exchange {
+    fn excluded(&self, parts: &Parts) -> Box<Exchange> {
         let method = Method::Unknown(Arc::from(OTHER));
         Exchange::new(
             Side::Server,

@@ -40,7 +40,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if context::is_suppressed() {
-            return ServerFuture::new(self.inner.call(request), None, None);
+            return ServerFuture::new(self.inner.call(request), None);
         }
         let (parts, body) = request.into_parts();
         let (exchange, inbound, _attached) = self.config.begin(&parts);
@@ -48,8 +48,8 @@ where
         let request = Request::from_parts(parts, body);
         let mut exchange = Some(exchange);
         let call = || self.inner.call(request);
-        let (inner, correlation) = inbound.open(&mut exchange, captured, call);
-        ServerFuture::new(inner, exchange, correlation.to_header())
+        let inner = inbound.open(&mut exchange, captured, call);
+        ServerFuture::new(inner, exchange)
     }
 }
 

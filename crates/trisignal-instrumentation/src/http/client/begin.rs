@@ -28,7 +28,7 @@ impl ClientLayer {
     ///
     /// The caller's context is current wherever the future runs; nothing of ours has to stand in for
     /// it.
-    pub(super) fn begin(&self, request: &impl ClientRequest) -> Exchange {
+    pub(super) fn begin(&self, request: &impl ClientRequest) -> Box<Exchange> {
         let instruments = self
             .instruments
             .clone()

@@ -20,7 +20,7 @@ pin_project! {
         // An option so that it can be dropped inside the span.
         #[pin]
         inner: Option<F>,
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
         // The kind of request says what its errors are called. No request is held.
         request: PhantomData<fn(Q)>,
     }
@@ -34,7 +34,7 @@ pin_project! {
 }
 
 impl<F, Q> ClientFuture<F, Q> {
-    pub(crate) fn new(inner: F, exchange: Option<Exchange>) -> Self {
+    pub(crate) fn new(inner: F, exchange: Option<Box<Exchange>>) -> Self {
         Self {
             inner: Some(inner),
             exchange,

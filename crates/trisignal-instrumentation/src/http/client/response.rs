@@ -34,7 +34,7 @@ pub trait ClientResponse: private::Sealed + Sized {
 /// An exchange on its way into a response, unless it has ended with the head.
 #[doc(hidden)]
 pub struct Observer {
-    pub(super) exchange: Option<Exchange>,
+    pub(super) exchange: Option<Box<Exchange>>,
     pub(super) announced: Option<u64>,
 }
 

@@ -30,7 +30,7 @@ struct Seen<'a> {
 
 impl Config {
     /// Starts the exchange of the request with the head `parts`. What came with it is attached.
-    pub(super) fn begin(&self, parts: &Parts) -> (Exchange, Inbound, ContextGuard) {
+    pub(super) fn begin(&self, parts: &Parts) -> (Box<Exchange>, Inbound, ContextGuard) {
         let instruments = self
             .instruments
             .clone()
@@ -81,7 +81,7 @@ impl Config {
         seen: &Seen<'_>,
         measures: Measures,
         instruments: &ServerInstruments,
-    ) -> Exchange {
+    ) -> Box<Exchange> {
         let parts = seen.parts;
         let sizes = self
             .settings
@@ -146,7 +146,7 @@ impl Config {
 }
 
 /// No span and no measurement, but context and correlation.
-fn excluded() -> Exchange {
+fn excluded() -> Box<Exchange> {
     Exchange::new(
         Side::Server,
         Span::none(),
