@@ -11,13 +11,18 @@ pub(crate) const MAX_DESCRIPTION: usize = 16 * 1024;
 pub(crate) const MAX_NAME: usize = 4 * 1024;
 
 /// `text` itself, or what of it fits into `limit` bytes and how much there was.
+#[inline]
 pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit {
         return Cow::Borrowed(text);
     }
+    Cow::Owned(cut_long(text, limit))
+}
+
+fn cut_long(text: &str, limit: usize) -> String {
     let mark = mark(text.len());
     let kept = text.floor_char_boundary_before(limit.saturating_sub(mark.len()));
-    Cow::Owned(format!("{}{mark}", &text[..kept]))
+    format!("{}{mark}", &text[..kept])
 }
 
 fn mark(length: usize) -> String {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use tracing::Metadata;
-use trisignal_instrumentation::correlation::CorrelationId;
 
+use super::correlated::Correlated;
 use super::cut::{MAX_DESCRIPTION, MAX_NAME, cut};
 use super::events::fields::{Fields, Value};
 use super::handle::Handle;
@@ -66,8 +66,7 @@ pub(crate) struct State {
     pub(crate) kind: u8,
     pub(crate) status: StatusCode,
     pub(crate) description: String,
-    /// `None` is the trace ID.
-    pub(crate) correlation: Option<CorrelationId>,
+    pub(crate) correlation: Correlated,
     /// Those of `tracing`, which events in the span have as well.
     pub(crate) fields: Fields,
     /// Those of OpenTelemetry's API, which only the span has.
@@ -102,7 +101,7 @@ impl Default for State {
             kind: 1,
             status: StatusCode::Unset,
             description: String::new(),
-            correlation: None,
+            correlation: Correlated::None,
             fields: Fields::of_span(),
             extra: Fields::of_span(),
             events: Happened::default(),
@@ -161,11 +160,19 @@ impl Open {
 
     /// Makes the record ready for another span.
     pub(crate) fn reset(&mut self) {
-        self.start = Start {
-            // Most spans of a thread go to the same place; taking and giving a count that all threads share is slow.
-            export: self.start.export.take(),
-            ..Start::default()
-        };
+        let start = &mut self.start;
+        // `export` stays until a span goes elsewhere: most of a thread go to the same place, and taking and giving a count
+        // that all threads share is slow.
+        start.parent = None;
+        start.id = 0;
+        start.metadata = None;
+        start.span = SpanContext::NONE;
+        start.parent_span_id = SpanId::INVALID;
+        start.parent_is_remote = false;
+        start.time = 0;
+        start.recording = false;
+        start.sdk = None;
+        start.around = None;
         *self.last_exit.get_mut() = 0;
         *self.closed.get_mut() = false;
         let state = self.state_mut();
@@ -175,7 +182,7 @@ impl Open {
         state.status = StatusCode::Unset;
         state.description.clear();
         state.description.shrink_to(KEPT);
-        state.correlation = None;
+        state.correlation = Correlated::None;
         state.fields.reset(KEPT);
         state.extra.reset(KEPT);
         state.events.reset(KEPT);

@@ -7,9 +7,10 @@ use opentelemetry::trace::TraceState;
 use opentelemetry::{Array, KeyValue, StringValue, Value as OtelValue};
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Level;
-use trisignal_instrumentation::correlation::{BAGGAGE_KEY, CorrelationId};
+use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 
 use super::callsite::{self, Callsites};
+use super::correlated::{Correlated, Digits, trace_attribute};
 use super::cut::{MAX_TEXT, cut};
 use super::events::fields::{Fields, Value};
 use super::open::{Start, State};
@@ -85,9 +86,8 @@ impl SpanExport {
             .append(Chunked::Traces, ScopeName::Static(SCOPE), |out| {
                 let message = Message::begin_large(out, ITEMS);
                 head.write(out);
-                let mut digits = [0; 32];
-                let correlation = correlation_text(start, state, &mut digits);
-                room.text(out, span::ATTRIBUTES, BAGGAGE_KEY, correlation);
+                let correlation = &state.correlation;
+                room.correlation(out, span::ATTRIBUTES, correlation);
                 for fields in [&state.fields, &state.extra] {
                     room.fields(out, span::ATTRIBUTES, fields, correlation);
                 }
@@ -160,34 +160,6 @@ impl SpanExport {
     }
 }
 
-/// The correlation ID, which is the trace ID where the baggage says nothing else.
-fn correlation_text<'a>(start: &Start, state: &'a State, digits: &'a mut [u8; 32]) -> &'a str {
-    match &state.correlation {
-        Some(id) => id.as_str(),
-        None => hex(start.span.trace_id().to_bytes(), digits),
-    }
-}
-
-fn hex(bytes: [u8; 16], digits: &mut [u8; 32]) -> &str {
-    for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
-        pair.copy_from_slice(&HEX[usize::from(*byte)]);
-    }
-    // Digits only.
-    std::str::from_utf8(digits).unwrap_or_default()
-}
-
-/// The two digits of each byte.
-const HEX: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < pairs.len() {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 0x0f]];
-        byte += 1;
-    }
-    pairs
-};
-
 /// How many attributes an item still takes, and how long their texts may be.
 pub(crate) struct Room {
     left: u32,
@@ -223,13 +195,26 @@ impl Room {
         }
     }
 
+    /// Appends the correlation ID, if there is one.
+    pub(crate) fn correlation(&mut self, out: &mut Vec<u8>, number: u32, correlation: &Correlated) {
+        if let Correlated::Trace(id) = correlation
+            && self.takes_whole(1)
+        {
+            self.left -= 1;
+            return out.extend_from_slice(&trace_attribute(number, *id));
+        }
+        if let Some(text) = correlation.text(&mut Digits::default()) {
+            self.text(out, number, BAGGAGE_KEY, text);
+        }
+    }
+
     /// Appends `fields`. Those whose names are taken are renamed, but for the correlation ID, which is there already.
     pub(crate) fn fields(
         &mut self,
         out: &mut Vec<u8>,
         number: u32,
         fields: &Fields,
-        correlation: &str,
+        correlation: &Correlated,
     ) {
         let is_plain = !fields.has_reserved() && self.takes_whole(fields.count());
         if is_plain && fields.number() == number {
@@ -237,13 +222,15 @@ impl Room {
             self.left -= fields.count();
             return;
         }
+        let mut digits = Digits::default();
+        let correlation = correlation.text(&mut digits).map(Value::Text);
         for field in fields.encoded() {
             if !RESERVED.contains(&field.key) {
                 self.encoded(out, number, &field);
                 continue;
             }
             let value = field.value();
-            if field.key == BAGGAGE_KEY && value == Some(Value::Text(correlation)) {
+            if field.key == BAGGAGE_KEY && value.is_some() && value == correlation {
                 continue;
             }
             if self.take()
@@ -307,11 +294,4 @@ fn write_otel(out: &mut Vec<u8>, number: u32, attribute: &KeyValue, limit: Optio
         }
         _ => value::otel_attribute(out, number, attribute),
     }
-}
-
-/// The correlation ID of a span below `parent`, where it is not its trace ID.
-pub(crate) fn correlation_of(parent: &opentelemetry::Context) -> Option<CorrelationId> {
-    use opentelemetry::baggage::BaggageExt as _;
-    parent.baggage().get(BAGGAGE_KEY)?;
-    CorrelationId::from_context(parent)
 }

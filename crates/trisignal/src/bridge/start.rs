@@ -5,23 +5,25 @@ use std::sync::Arc;
 
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{
-    SpanBuilder, SpanContext, SpanId, SpanKind, TraceContextExt, Tracer as _,
+    SpanBuilder, SpanContext, SpanId, SpanKind, TraceContextExt, TraceId, TraceState, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, SdkTracer};
+use opentelemetry_sdk::trace::{SamplingDecision, SdkTracer};
 use tracing::span::Attributes;
 
 use super::callsite::Callsite;
+use super::correlated::Correlated;
 use super::cut::{MAX_NAME, cut};
 use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::fields::Value;
 use super::ids;
 use super::open::{Open, key_value};
-use super::spans::{SpanExport, correlation_of};
+use super::spans::SpanExport;
 use crate::clock::{now, system_time};
 use crate::metrics::selfmetrics::{ParentOrigin, Sampled};
 use crate::otlp::span::kind_number;
+use crate::sampling::{Answer, Question};
 
 /// A span that is about to begin.
 pub(crate) struct Beginning<'a> {
@@ -109,19 +111,21 @@ impl Beginning<'_> {
         } else {
             Vec::new()
         };
-        let SamplingResult {
-            decision,
-            attributes,
-            trace_state,
-        } = self.export.sampling.sampler.should_sample(
-            Some(self.parent),
-            trace_id,
-            &asked.name,
-            &asked.kind,
-            &attributes,
-            &[],
-        );
-        let sampled = decision == SamplingDecision::RecordAndSample;
+        let (sampled, attributes, trace_state) = match &self.export.sampling.built_in {
+            Some(sampler) => {
+                let parent = around.unwrap_or(&SpanContext::NONE);
+                let Answer { sampled, state } = sampler.decide(&Question {
+                    context: Some(self.parent),
+                    parent,
+                    trace_id,
+                    name: &asked.name,
+                    kind: &asked.kind,
+                    attributes: &attributes,
+                });
+                (sampled, Vec::new(), state.apply(parent.trace_state()))
+            }
+            None => self.ask_sampler(trace_id, asked, &attributes),
+        };
         let counted = if sampled {
             Sampled::RecordAndSample
         } else {
@@ -129,7 +133,7 @@ impl Beginning<'_> {
             Sampled::Drop
         };
         let spans = &self.export.ledger.spans;
-        spans.started(ParentOrigin::of(self.parent), counted);
+        spans.started(ParentOrigin::of_span(around), counted);
         // The bit that says how the ID was made is the business of who made it.
         let flags = around.map_or(ids::RANDOM, SpanContext::trace_flags);
         open.start.span = SpanContext::new(
@@ -145,10 +149,32 @@ impl Beginning<'_> {
         attributes
     }
 
+    /// The decision of a sampler of the user: whether it is sampled, attributes to add, and its trace state.
+    fn ask_sampler(
+        &self,
+        trace_id: TraceId,
+        asked: &Asked,
+        attributes: &[KeyValue],
+    ) -> (bool, Vec<KeyValue>, TraceState) {
+        let result = self.export.sampling.sampler.should_sample(
+            Some(self.parent),
+            trace_id,
+            &asked.name,
+            &asked.kind,
+            attributes,
+            &[],
+        );
+        let sampled = result.decision == SamplingDecision::RecordAndSample;
+        (sampled, result.attributes, result.trace_state)
+    }
+
     /// What a span that is recorded has from its start.
     fn describe(&self, open: &mut Open, asked: Asked, added: &[KeyValue]) {
         let status = asked.directives.status();
-        let correlation = correlation_of(self.parent);
+        let correlation = match Correlated::of(self.parent) {
+            given @ Correlated::Id(_) => given,
+            _ => Correlated::of_trace(open.start.span.trace_id()),
+        };
         let state = open.state_mut();
         state.name = asked.name;
         state.kind = kind_number(&asked.kind);

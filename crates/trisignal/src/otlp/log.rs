@@ -39,19 +39,32 @@ impl Head<'_> {
     /// Appends these fields to a record.
     #[inline]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        wire::fixed64(out, TIME, self.time);
-        wire::fixed64(out, OBSERVED_TIME, self.observed);
-        wire::uint(out, SEVERITY, u64::from(self.severity));
+        out.extend_from_slice(&self.fixed());
         wire::bytes(out, SEVERITY_TEXT, self.severity_text.as_bytes());
         wire::bytes(out, EVENT_NAME, self.event_name.as_bytes());
         if self.trace_id != TraceId::INVALID {
-            wire::bytes(out, TRACE_ID, &self.trace_id.to_bytes());
+            let trace_id = self.trace_id.to_bytes();
+            out.extend_from_slice(&wire::short_bytes::<16, 18>(TRACE_ID, trace_id));
         }
         if self.span_id != SpanId::INVALID {
-            wire::bytes(out, SPAN_ID, &self.span_id.to_bytes());
+            let span_id = self.span_id.to_bytes();
+            out.extend_from_slice(&wire::short_bytes::<8, 10>(SPAN_ID, span_id));
         }
-        wire::fixed32(out, FLAGS, u32::from(self.flags));
         wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
+    }
+}
+
+impl Head<'_> {
+    /// What is in each record and always as long.
+    #[inline]
+    fn fixed(&self) -> [u8; 25] {
+        let mut fixed = [0; 25];
+        fixed[..9].copy_from_slice(&wire::short_fixed64(TIME, self.time));
+        fixed[9..18].copy_from_slice(&wire::short_fixed64(OBSERVED_TIME, self.observed));
+        // The numbers of severities take one byte.
+        fixed[18..20].copy_from_slice(&[wire::varint_tag(SEVERITY), self.severity & 0x7f]);
+        fixed[20..].copy_from_slice(&wire::short_fixed32(FLAGS, u32::from(self.flags)));
+        fixed
     }
 }
 
@@ -129,6 +142,7 @@ mod tests {
         };
         let mut out = Vec::new();
         head.write(&mut out);
-        assert!(out.is_empty());
+        let record = proto::LogRecord::decode(&out[..]).unwrap();
+        assert_eq!(record, proto::LogRecord::default());
     }
 }

@@ -76,25 +76,40 @@ impl Head<'_> {
     /// Appends these fields to a span.
     #[inline]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let trace_id = wire::short_bytes::<16, 18>(TRACE_ID, self.trace_id.to_bytes());
-        let span_id = wire::short_bytes::<8, 10>(SPAN_ID, self.span_id.to_bytes());
-        out.extend_from_slice(&trace_id);
-        out.extend_from_slice(&span_id);
+        out.extend_from_slice(&self.fixed());
         wire::bytes(out, TRACE_STATE, self.trace_state.as_bytes());
         if self.parent_span_id != SpanId::INVALID {
             let parent = self.parent_span_id.to_bytes();
             out.extend_from_slice(&wire::short_bytes::<8, 10>(PARENT_SPAN_ID, parent));
         }
-        wire::fixed32(out, FLAGS, self.flags);
         wire::bytes(out, NAME, self.name.as_bytes());
-        wire::uint(out, KIND, u64::from(self.kind));
-        wire::fixed64(out, START, self.start);
-        wire::fixed64(out, END, self.end);
         if self.dropped != Dropped::default() {
             wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped.attributes));
             wire::uint(out, DROPPED_EVENTS, u64::from(self.dropped.events));
             wire::uint(out, DROPPED_LINKS, u64::from(self.dropped.links));
         }
+    }
+}
+
+impl Head<'_> {
+    /// What is in each span and always as long.
+    #[inline]
+    fn fixed(&self) -> [u8; 54] {
+        let mut fixed = [0; 54];
+        fixed[..18].copy_from_slice(&wire::short_bytes::<16, 18>(
+            TRACE_ID,
+            self.trace_id.to_bytes(),
+        ));
+        fixed[18..28].copy_from_slice(&wire::short_bytes::<8, 10>(
+            SPAN_ID,
+            self.span_id.to_bytes(),
+        ));
+        fixed[28..34].copy_from_slice(&wire::long_fixed32(FLAGS, self.flags));
+        // The numbers of kinds take one byte.
+        fixed[34..36].copy_from_slice(&[wire::varint_tag(KIND), self.kind & 0x7f]);
+        fixed[36..45].copy_from_slice(&wire::short_fixed64(START, self.start));
+        fixed[45..].copy_from_slice(&wire::short_fixed64(END, self.end));
+        fixed
     }
 }
 

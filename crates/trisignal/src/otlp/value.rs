@@ -93,8 +93,8 @@ pub(crate) struct Key {
     name: &'static str,
     hash: u32,
     field: u32,
-    /// The attribute's tag, room for its length, key, the value's tag, and room for the length of that: each in one
-    /// byte, as in nearly all attributes. Empty for a key that is too long for this.
+    /// The attribute's tag, room for its length, key, the value's tag, and room for the length of that and for a value of
+    /// two bytes: the lengths in one byte each, as in nearly all attributes. Empty for a key that is too long for this.
     template: Box<[u8]>,
 }
 
@@ -106,7 +106,7 @@ impl Key {
             template.extend([wire::short_tag(field), 0, wire::short_tag(KEY)]);
             wire::varint(&mut template, name.len() as u64);
             template.extend_from_slice(name.as_bytes());
-            template.extend([wire::short_tag(VALUE), 0]);
+            template.extend([wire::short_tag(VALUE), 0, 0, 0]);
         }
         Self {
             name,
@@ -126,50 +126,49 @@ impl Key {
     }
 
     /// Appends the attribute with this key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, out: &mut Vec<u8>, value: Value<'_>) {
-        match value {
-            Value::Text(text) if self.begin(out, 2, text.len()) => {
-                out.extend_from_slice(&[wire::short_tag(STRING), text.len() as u8]);
-                out.extend_from_slice(text.as_bytes());
+        let is_short = match value {
+            Value::Text(text) => {
+                let text = text.as_bytes();
+                self.begin(out, [wire::short_tag(STRING), text.len() as u8], text)
             }
-            Value::Bool(value) if self.begin(out, 2, 0) => {
-                out.extend_from_slice(&[wire::varint_tag(BOOL), u8::from(value)]);
-            }
+            Value::Bool(value) => self.begin(out, [wire::varint_tag(BOOL), u8::from(value)], &[]),
             Value::I64(value) => self.write_int(out, value),
             Value::U64(value @ 0..INT_END) => self.write_int(out, value as i64),
-            Value::F64(value) if self.begin(out, 9, 0) => {
-                let mut bytes = [wire::fixed64_tag(DOUBLE); 9];
-                bytes[1..].copy_from_slice(&value.to_le_bytes());
-                out.extend_from_slice(&bytes);
+            Value::U64(_) => false,
+            Value::F64(value) => {
+                let [first, rest @ ..] = value.to_le_bytes();
+                self.begin(out, [wire::fixed64_tag(DOUBLE), first], &rest)
             }
-            other => attribute(out, self.field, self.name, other),
+        };
+        if !is_short {
+            attribute(out, self.field, self.name, value);
         }
     }
 
-    fn write_int(&self, out: &mut Vec<u8>, value: i64) {
-        let (bytes, length) = wire::short_varint(wire::varint_tag(INT), value as u64);
-        if self.begin(out, length, 0) {
-            out.extend_from_slice(&bytes[..length]);
-        } else {
-            int_attribute(out, self.field, self.name, value);
-        }
-    }
-
-    /// Appends everything but a value of so many bytes, if all lengths fit in one.
     #[inline]
-    fn begin(&self, out: &mut Vec<u8>, head: usize, text: usize) -> bool {
-        let value = head + text;
+    fn write_int(&self, out: &mut Vec<u8>, value: i64) -> bool {
+        let (bytes, length) = wire::short_varint(wire::varint_tag(INT), value as u64);
+        self.begin(out, [bytes[0], bytes[1]], &bytes[2..length])
+    }
+
+    /// Appends the attribute with a value of these two bytes and those behind them, if all lengths fit in one byte.
+    #[inline]
+    fn begin(&self, out: &mut Vec<u8>, [tag, first]: [u8; 2], behind: &[u8]) -> bool {
         // Without tag and length of the attribute.
-        let total = self.template.len() + value - 2;
-        if self.template.is_empty() || text >= ONE_BYTE || total >= ONE_BYTE {
+        let length = self.template.len() + behind.len();
+        if self.template.is_empty() || length >= ONE_BYTE {
             return false;
         }
         let start = out.len();
         out.extend_from_slice(&self.template);
-        let end = out.len();
-        out[start + 1] = total as u8;
-        out[end - 1] = value as u8;
+        let [_, total, .., value, inner, last] = &mut out[start..] else {
+            return false;
+        };
+        (*total, *value) = (length as u8 - 2, behind.len() as u8 + 2);
+        (*inner, *last) = (tag, first);
+        out.extend_from_slice(behind);
         true
     }
 }

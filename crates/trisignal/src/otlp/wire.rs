@@ -90,10 +90,33 @@ pub(crate) fn uint(out: &mut Vec<u8>, field: u32, value: u64) {
 #[inline]
 pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
     if value != 0 {
-        let mut bytes = [fixed64_tag(field); 9];
-        bytes[1..].copy_from_slice(&value.to_le_bytes());
-        out.extend_from_slice(&bytes);
+        out.extend_from_slice(&short_fixed64(field, value));
     }
+}
+
+/// The bytes of a number of eight bytes in a field up to 15.
+#[inline]
+pub(crate) fn short_fixed64(field: u32, value: u64) -> [u8; 9] {
+    let mut bytes = [fixed64_tag(field); 9];
+    bytes[1..].copy_from_slice(&value.to_le_bytes());
+    bytes
+}
+
+/// The bytes of a number of four bytes in a field from 16 to 2,047.
+#[inline]
+pub(crate) const fn long_fixed32(field: u32, value: u32) -> [u8; 6] {
+    assert!(field >= 16 && field < 2048);
+    let tag = field << 3 | FIXED32;
+    let [a, b, c, d] = value.to_le_bytes();
+    [tag as u8 | 0x80, (tag >> 7) as u8, a, b, c, d]
+}
+
+/// The bytes of a number of four bytes in a field up to 15.
+#[inline]
+pub(crate) const fn short_fixed32(field: u32, value: u32) -> [u8; 5] {
+    assert!(field < 16);
+    let [a, b, c, d] = value.to_le_bytes();
+    [(field << 3 | FIXED32) as u8, a, b, c, d]
 }
 
 /// A number of four bytes, such as flags; left out when it is 0.

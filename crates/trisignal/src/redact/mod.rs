@@ -115,9 +115,14 @@ impl Redactor {
 }
 
 impl Rules {
-    /// What the rule of the user answers. Where it panics the value is hidden: it may be the one that it is for.
+    /// What the rule of the user answers.
+    #[inline]
     fn own<'a>(&self, key: &str, value: &str) -> Option<Cow<'a, str>> {
-        let own = self.own.as_ref()?;
+        self.answer_of(self.own.as_ref()?, key, value)
+    }
+
+    /// Where the rule panics the value is hidden: it may be the one that it is for.
+    fn answer_of<'a>(&self, own: &OwnRule, key: &str, value: &str) -> Option<Cow<'a, str>> {
         match catch_unwind(AssertUnwindSafe(|| own(key, value))) {
             Ok(answer) => answer.map(Cow::Owned),
             Err(_) => {
@@ -127,7 +132,11 @@ impl Rules {
         }
     }
 
+    #[inline]
     fn scan<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.triggers.are_absent(text.as_bytes()) {
+            return Cow::Borrowed(text);
+        }
         scan::redacted(text, &self.triggers, &self.words, &self.redaction)
     }
 }

@@ -88,6 +88,17 @@ impl Triggers {
         }
         Self(table)
     }
+
+    /// Whether no detector is for any of `bytes`, as in most texts.
+    #[inline]
+    pub(super) fn are_absent(&self, bytes: &[u8]) -> bool {
+        let any = |bytes: &[u8]| {
+            let all = bytes.iter();
+            all.fold(0, |any, byte| any | self.0[usize::from(*byte)])
+        };
+        let mut eights = bytes.chunks_exact(8);
+        eights.all(|eight| any(eight) == 0) && any(eights.remainder()) == 0
+    }
 }
 
 /// `text` without what is found in it.

@@ -25,7 +25,7 @@ use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 
 pub(crate) use self::config::{DebugRequests, ENTRIES, JaegerRemote, ParentBased, SamplerConfig};
 pub use self::public::{Sampling, SamplingRule};
-pub(crate) use self::sampler::Sampler;
+pub(crate) use self::sampler::{Answer, Question, Sampler};
 use crate::config::{Config, endpoint_for_people};
 use crate::guard::{Guard, GuardedSampler};
 use crate::pipeline::Pipeline;

@@ -137,10 +137,12 @@ impl Fields {
     }
 
     /// Adds a known field, whose name is not there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&mut self, key: &Key, is_reserved: bool, value: Value<'_>) {
         self.has_reserved |= is_reserved;
-        self.append(key.hash(), |out| key.write(out, value));
+        let end = self.bytes.len();
+        key.write(&mut self.bytes, value);
+        self.keep_from(end, key.hash());
     }
 
     /// Sets an attribute of OpenTelemetry's API.
@@ -245,10 +247,15 @@ impl Fields {
         }
     }
 
-    #[inline]
     fn append(&mut self, hash: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let end = self.bytes.len();
         write(&mut self.bytes);
+        self.keep_from(end, hash);
+    }
+
+    /// Keeps the field that was appended behind `end`, if there is room for it.
+    #[inline]
+    fn keep_from(&mut self, end: usize, hash: u32) {
         if self.bytes.len() > MAX_BYTES || self.count() >= MAX_COUNT {
             self.bytes.truncate(end);
             self.dropped = self.dropped.saturating_add(1);

@@ -15,6 +15,7 @@ use super::{fields::Value, scratch::Scratch, trace::TraceIds};
 use crate::{
     bridge::{
         callsite,
+        correlated::{Correlated, Digits},
         spans::{RESERVED, Room},
     },
     clock::system_time,
@@ -53,7 +54,7 @@ pub(crate) struct Export<'a> {
     /// The attributes of its place in the code.
     pub(crate) constants: &'a callsite::Attributes,
     pub(crate) trace: Option<TraceIds>,
-    pub(crate) correlation: Option<&'a str>,
+    pub(crate) correlation: &'a Correlated,
     pub(crate) scratch: &'a Scratch,
 }
 
@@ -94,14 +95,11 @@ impl Export<'_> {
             if let Some(message) = text.message() {
                 log::body(out, message);
             }
-            let correlation = self.correlation.unwrap_or_default();
-            if self.correlation.is_some() {
-                room.text(out, log::ATTRIBUTES, CORRELATION_ID, correlation);
-            }
+            room.correlation(out, log::ATTRIBUTES, self.correlation);
             if let Some(exception) = self.exception() {
                 room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
             }
-            room.fields(out, log::ATTRIBUTES, fields, correlation);
+            room.fields(out, log::ATTRIBUTES, fields, self.correlation);
             room.constants(out, log::ATTRIBUTES, self.constants);
             log::dropped_attributes(out, room.dropped);
             message.end(out);
@@ -134,8 +132,10 @@ impl Export<'_> {
     }
 
     fn add_fields(&self, record: &mut SdkLogRecord) {
+        let mut digits = Digits::default();
+        let correlation = self.correlation.text(&mut digits);
         for (name, value) in self.scratch.fields.iter() {
-            if name == CORRELATION_ID && self.correlation.map(Value::Text) == Some(value) {
+            if name == CORRELATION_ID && correlation.map(Value::Text) == Some(value) {
                 // Said by what follows, once is enough.
                 continue;
             }
@@ -149,7 +149,7 @@ impl Export<'_> {
         for (name, value) in self.constants.iter() {
             record.add_attribute(name.to_owned(), any_value(value));
         }
-        if let Some(correlation) = self.correlation {
+        if let Some(correlation) = correlation {
             record.add_attribute(CORRELATION_ID, owned(correlation));
         }
         if let Some(message) = self.exception() {

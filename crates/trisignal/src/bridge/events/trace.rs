@@ -5,9 +5,9 @@ use opentelemetry::{
     baggage::BaggageExt,
     trace::{SpanContext, TraceContextExt},
 };
-use trisignal_instrumentation::correlation::CorrelationId;
 
 use super::fields::{Fields, Value};
+use crate::bridge::correlated::Correlated;
 use crate::redact::Redactor;
 
 /// Where an event stands in a trace.
@@ -38,12 +38,10 @@ pub(crate) enum Home {
 
 impl Home {
     /// The position in the trace, and the correlation ID.
-    pub(crate) fn read(&self) -> (Option<TraceIds>, Option<CorrelationId>) {
+    pub(crate) fn read(&self) -> (Option<TraceIds>, Correlated) {
         let read = |cx: &Context| {
-            (
-                TraceIds::of(cx.span().span_context()),
-                CorrelationId::from_context(cx),
-            )
+            let span = TraceIds::of(cx.span().span_context());
+            (span, Correlated::of(cx))
         };
         match self {
             Home::Current => Context::map_current(read),

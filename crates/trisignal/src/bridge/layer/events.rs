@@ -9,9 +9,9 @@ use tracing::span::Id;
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
-use trisignal_instrumentation::correlation::CorrelationId;
 
 use super::super::callsite::{self, Callsite, Judge};
+use super::super::correlated::Digits;
 use super::super::events::capture::Capture;
 use super::super::events::fields::Value;
 use super::super::events::otlp::{Export, LogExport, severity};
@@ -142,8 +142,8 @@ impl Bridge {
             scratch.fields.set(SUPPRESSED, Value::U64(suppressed));
         }
         let (trace, correlation) = home.read();
-        let correlation = correlation.as_ref().map(CorrelationId::as_str);
         if let Some(console) = self.console.as_ref().filter(|_| takers.console) {
+            let mut digits = Digits::default();
             let line = Line {
                 time: clock::system_time(time),
                 level: *metadata.level(),
@@ -151,7 +151,7 @@ impl Bridge {
                 message: scratch.text.message(),
                 exception: scratch.text.exception(),
                 trace,
-                correlation,
+                correlation: correlation.text(&mut digits),
                 fields: &scratch.fields,
             };
             let _inside = Gate::CONSOLE.enter();
@@ -171,7 +171,7 @@ impl Bridge {
                 event_name: happened.event_name(),
                 constants: of_log.as_ref().unwrap_or(&happened.callsite.place),
                 trace,
-                correlation,
+                correlation: &correlation,
                 scratch,
             };
             send(&export, logs, home);

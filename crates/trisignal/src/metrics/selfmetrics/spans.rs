@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
@@ -25,12 +25,16 @@ impl ParentOrigin {
 
     /// The origin of what `parent` holds.
     pub(crate) fn of(parent: &Context) -> Self {
-        let span = parent.span();
-        let context = span.span_context();
-        match (context.is_valid(), context.is_remote()) {
-            (false, _) => Self::None,
-            (true, false) => Self::Local,
-            (true, true) => Self::Remote,
+        Self::of_span(Some(parent.span().span_context()))
+    }
+
+    /// The same for the parent itself.
+    #[inline]
+    pub(crate) fn of_span(parent: Option<&SpanContext>) -> Self {
+        match parent.filter(|parent| parent.is_valid()) {
+            None => Self::None,
+            Some(parent) if parent.is_remote() => Self::Remote,
+            Some(_) => Self::Local,
         }
     }
 
