@@ -65,6 +65,30 @@ const PREFIXES: [Prefix; 21] = [
     prefix(b"sk-", 2, 20),
 ];
 
+/// Which bytes come right before the trigger of a prefix: a bit for each trigger, by its place in [`TRIGGERS`].
+const BEFORE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < PREFIXES.len() {
+        let Prefix { text, trigger, .. } = PREFIXES[index];
+        table[text[trigger - 1] as usize] |= bit(text[trigger]);
+        index += 1;
+    }
+    table
+};
+
+/// The bit of a trigger.
+const fn bit(trigger: u8) -> u8 {
+    let mut index = 0;
+    while index < TRIGGERS.len() {
+        if TRIGGERS[index] == trigger {
+            return 1 << index;
+        }
+        index += 1;
+    }
+    0
+}
+
 /// The credential that is recognised at this byte.
 pub(super) fn token(scan: &Scan<'_>) -> Option<Found> {
     let range = match scan.text[scan.at] {
@@ -188,6 +212,11 @@ fn private_key(scan: &Scan<'_>) -> Option<Range<usize>> {
 /// A key with the prefix of its issuer.
 fn prefixed(scan: &Scan<'_>) -> Option<Range<usize>> {
     let trigger = scan.text[scan.at];
+    let before = scan.text[scan.at.checked_sub(1)?];
+    // Dashes and underscores are in many texts, and nearly never behind these.
+    if BEFORE[usize::from(before)] & bit(trigger) == 0 {
+        return None;
+    }
     let mut fitting = PREFIXES
         .iter()
         .filter(|prefix| prefix.text[prefix.trigger] == trigger);
