@@ -70,6 +70,8 @@ mod clock;
 mod config;
 mod console;
 mod control;
+#[cfg(test)]
+mod cpu_time;
 mod diagnostics;
 mod error;
 mod filter;

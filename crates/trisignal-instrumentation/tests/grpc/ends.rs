@@ -187,10 +187,10 @@ async fn a_handler_that_panics() {
 async fn nobody_there() {
     let telemetry = Telemetry::new();
     let _subscriber = tracing::dispatcher::set_default(&telemetry.dispatch());
-    let closed = {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.local_addr().unwrap()
-    };
+    // Bound and never listening: nobody else gets the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let closed = socket.local_addr().unwrap();
     let mut client = client(&telemetry, closed).await;
     unary(&mut client, "hello").await.unwrap_err();
     let call = ended(&telemetry, SpanKind::Client).await;

@@ -206,12 +206,10 @@ async fn failures() {
     );
 
     let telemetry = Telemetry::new();
-    let closed = {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .unwrap();
-        listener.local_addr().unwrap()
-    };
+    // Bound and never listening: nobody else gets the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let closed = socket.local_addr().unwrap();
     assert!(
         telemetry
             .run(client(&telemetry).get(format!("http://{closed}/")).send())

@@ -2,12 +2,13 @@
 //! what was expected, and the default in force.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::variables::Row;
 use super::hostile::forms;
 use super::{map, warnings};
 use crate::config::{Config, Configuration, Settings, file};
+use crate::cpu_time::CpuTime;
 
 /// What is wrong for all of a kind, and what a warning about it names.
 struct Wrong {
@@ -151,9 +152,9 @@ fn shown(config: &Config) -> BTreeMap<String, String> {
 
 /// What holds whatever the value is.
 fn told(form: &str, value: &str) -> (Config, Vec<String>) {
-    let begin = Instant::now();
+    let begin = CpuTime::now();
     let config = in_force(&variables(form, value));
-    // Generous, as tests run beside each other: nothing takes a time that grows faster than the text.
+    // Nothing takes a time that grows faster than the text.
     assert!(begin.elapsed() < Duration::from_secs(20), "{form}");
     let told = warnings(&config);
     for warning in &told {

@@ -4,11 +4,12 @@
 //! line, column, path, what would have fitted, and nothing of what may be a secret.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::schema::{Form, Shape, Type};
 use super::generated::{Place, places};
 use super::{load, warnings};
+use crate::cpu_time::CpuTime;
 
 /// What no error and no warning may repeat.
 const SECRET: &str = "hush";
@@ -131,7 +132,7 @@ fn expected(shape: &Shape) -> (String, Vec<Found>) {
 
 /// Errors and warnings of a text, within a moment and without a secret.
 fn told(text: &str) -> (Vec<String>, Vec<String>) {
-    let begin = Instant::now();
+    let begin = CpuTime::now();
     let told = match load(text, &[("SECRET", SECRET)]) {
         Ok(config) => (Vec::new(), warnings(&config)),
         Err(errors) => (errors, Vec::new()),
