@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// One piece of work for one candidate.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) candidate: Candidate,
     pub(crate) work: Work,
@@ -21,9 +20,6 @@ pub(crate) struct Job {
     /// How much work, in percent of what a full run does.
     #[serde(default = "hundred")]
     pub(crate) percent: u64,
-    /// Where the sink listens: `host:port`.
-    #[serde(default)]
-    pub(crate) sink: String,
 }
 
 /// Whose telemetry it is.
@@ -114,14 +110,46 @@ pub(crate) enum Compression {
 }
 
 impl Job {
-    /// The variables that tell every candidate the same, in the names of OpenTelemetry.
-    pub(crate) fn environment(&self) -> BTreeMap<&'static str, String> {
+    /// All of the work, on one thread, with everything on and nothing compressed.
+    pub(crate) fn new(candidate: Candidate, work: Work, export: Export) -> Self {
+        Self {
+            candidate,
+            work,
+            mode: Mode::Sampled,
+            export,
+            compression: Compression::None,
+            threads: one(),
+            percent: hundred(),
+        }
+    }
+
+    pub(crate) fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    pub(crate) fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    pub(crate) fn compression(self, compression: Compression) -> Self {
+        Self {
+            compression,
+            ..self
+        }
+    }
+
+    /// Whether it is the same for the same candidate, however much of it is done.
+    pub(crate) fn is(&self, other: Self) -> bool {
+        (self.candidate, self.work, self.mode) == (other.candidate, other.work, other.mode)
+            && (self.export, self.compression) == (other.export, other.compression)
+            && self.threads == other.threads
+    }
+
+    /// The variables that tell every candidate the same, in the names of OpenTelemetry. The sink is at `host:port`.
+    pub(crate) fn environment(&self, sink: &str) -> BTreeMap<&'static str, String> {
         let mut variables = BTreeMap::from([
             ("OTEL_SERVICE_NAME", "bench".to_owned()),
-            (
-                "OTEL_EXPORTER_OTLP_ENDPOINT",
-                format!("http://{}", self.sink),
-            ),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{sink}")),
             ("OTEL_METRIC_EXPORT_INTERVAL", "3600000".to_owned()),
         ]);
         let protocol = match self.export {

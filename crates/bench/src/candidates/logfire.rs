@@ -6,11 +6,11 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::Running;
 use crate::Result;
-use crate::job::Job;
 
 struct Fire(Logfire);
 
-pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
+pub(super) fn start() -> Result<Box<dyn Running>> {
+    let sink = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT")?;
     // Its reader of metrics wants a runtime of tokio, which only the service has.
     let has_runtime = tokio::runtime::Handle::try_current().is_ok();
     let logfire = logfire::configure()
@@ -21,9 +21,7 @@ pub(super) fn start(job: &Job) -> Result<Box<dyn Running>> {
         .with_metrics(has_runtime.then(MetricsOptions::default))
         // Its default is everything, also what its own transport says.
         .with_default_level_filter(LevelFilter::INFO)
-        .with_advanced_options(
-            AdvancedOptions::default().with_base_url(format!("http://{}", job.sink)),
-        )
+        .with_advanced_options(AdvancedOptions::default().with_base_url(sink))
         .finish()?;
     Ok(Box::new(Fire(logfire)))
 }

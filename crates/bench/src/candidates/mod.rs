@@ -52,7 +52,7 @@ pub(crate) fn start(job: &Job) -> Result<Box<dyn Running>> {
         Candidate::None | Candidate::PrometheusClient => Box::new(Nothing),
         Candidate::Trisignal => trisignal::start(job)?,
         Candidate::Stock | Candidate::StockLean | Candidate::Otel => stock::start(job)?,
-        Candidate::Logfire => logfire::start(job)?,
+        Candidate::Logfire => logfire::start()?,
         Candidate::Init => init::start(job)?,
         Candidate::Fastrace => fast::start(job)?,
     })

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Figures;
+use super::{Figures, tell_dropped};
 use crate::Result;
 use crate::candidates;
 use crate::job::Job;
@@ -47,10 +47,6 @@ pub(super) fn run(job: &Job) -> Result<Figures> {
         ("whole".to_owned(), (process_time() - before) / units),
         ("resident_mib".to_owned(), resident("VmHWM")),
     ]);
-    figures.extend(
-        running
-            .dropped()
-            .map(|dropped| ("dropped".to_owned(), dropped as f64)),
-    );
+    tell_dropped(&mut figures, &*running);
     Ok(figures)
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
-use super::Figures;
+use super::{Figures, tell_dropped};
 use crate::candidates::{self, Running};
 use crate::job::Job;
 use crate::measure::{self, median, minimum, process_time, thread_time};
@@ -43,9 +43,7 @@ pub(super) fn run(job: &Job, count: Option<CountAllocations>) -> Result<Figures>
         }
     }
     figures.insert("units".to_owned(), units as f64);
-    if let Some(dropped) = running.dropped() {
-        figures.insert("dropped".to_owned(), dropped as f64);
-    }
+    tell_dropped(&mut figures, &*running);
     Ok(figures)
 }
 

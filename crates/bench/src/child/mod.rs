@@ -7,11 +7,18 @@ mod start;
 
 use std::collections::BTreeMap;
 
+use crate::candidates::Running;
 use crate::job::{Job, Work};
 use crate::{CountAllocations, Result, service};
 
 /// Figures by name, in the units that their names say.
 pub(crate) type Figures = BTreeMap<String, f64>;
+
+/// Adds what the candidate says that it has lost, if it says that.
+pub(crate) fn tell_dropped(figures: &mut Figures, running: &dyn Running) {
+    let dropped = running.dropped();
+    figures.extend(dropped.map(|dropped| ("dropped".to_owned(), dropped as f64)));
+}
 
 /// Does the job that is given as JSON.
 ///

@@ -1,8 +1,8 @@
 //! A chart of the figures that matter most: a panel for each, a bar for each candidate.
 
 use super::format::number;
-use crate::job::{Candidate, Export, Work};
-use crate::parent::{Query, Results};
+use crate::job::{Candidate, Export, Job, Work};
+use crate::parent::Results;
 
 use Candidate::{Fastrace, Init, Logfire, Otel, Stock, StockLean, Trisignal};
 use Export::{Http, Null};
@@ -65,7 +65,7 @@ fn panels(results: &Results) -> Vec<Panel> {
                  digits,
                  rows: &[(&'static str, Candidate, Export)]| {
         let bars = rows.iter().filter_map(|&(label, candidate, export)| {
-            let value = results.figure(Query::new(candidate, work, export), figure)?;
+            let value = results.figure(Job::new(candidate, work, export), figure)?;
             Some((label, candidate == Trisignal, value * scale))
         });
         Panel {

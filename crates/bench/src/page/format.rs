@@ -1,7 +1,6 @@
 //! Names, numbers and tables as text.
 
-use crate::job::{Candidate, Compression, Export, Mode};
-use crate::parent::Query;
+use crate::job::{Candidate, Compression, Export, Job, Mode};
 
 /// What a candidate is called on the page.
 pub(super) fn name(candidate: Candidate) -> &'static str {
@@ -21,15 +20,15 @@ pub(super) fn name(candidate: Candidate) -> &'static str {
 }
 
 /// The candidate, and where it sends.
-pub(super) fn title(query: Query) -> String {
-    let compression = match query.compression {
+pub(super) fn title(job: Job) -> String {
+    let compression = match job.compression {
         Compression::None => "",
         Compression::Gzip => ", gzip",
         Compression::Zstd => ", zstd",
     };
-    let export = match query.export {
+    let export = match job.export {
         _ if matches!(
-            query.candidate,
+            job.candidate,
             Candidate::Tracing | Candidate::FmtJson | Candidate::PrometheusClient
         ) =>
         {
@@ -39,11 +38,11 @@ pub(super) fn title(query: Query) -> String {
         Export::Http => ", HTTP",
         Export::Grpc => ", gRPC",
     };
-    let mode = match query.mode {
+    let mode = match job.mode {
         Mode::ContextOff => ", without the OTel context",
         _ => "",
     };
-    format!("{}{export}{compression}{mode}", name(query.candidate))
+    format!("{}{export}{compression}{mode}", name(job.candidate))
 }
 
 /// With so many digits behind the point, and commas between thousands.

@@ -1,8 +1,8 @@
 //! The tables of the page.
 
 use super::format::{number, ratio, table, times, title};
-use crate::job::{Candidate, Compression, Export, Mode, Work};
-use crate::parent::{Query, Results};
+use crate::job::{Candidate, Compression, Export, Job, Mode, Work};
+use crate::parent::Results;
 
 /// All tables, each with what its figures are.
 pub(super) fn text(results: &Results) -> String {
@@ -17,27 +17,21 @@ pub(super) fn text(results: &Results) -> String {
 }
 
 /// The jobs of a kind that were measured, in the order of the plan.
-fn queries(results: &Results, wanted: impl Fn(&Query) -> bool) -> Vec<Query> {
-    let queries = results.entries.iter().map(|entry| {
-        let job = &entry.job;
-        Query::new(job.candidate, job.work, job.export)
-            .mode(job.mode)
-            .threads(job.threads)
-            .compression(job.compression)
-    });
-    queries.filter(wanted).collect()
+fn jobs(results: &Results, wanted: impl Fn(&Job) -> bool) -> Vec<Job> {
+    let jobs = results.entries.iter().map(|entry| entry.job);
+    jobs.filter(wanted).collect()
 }
 
 /// Nanoseconds per unit, with what they are in terms of Trisignal's.
-fn costs(results: &Results, queries: &[Query]) -> String {
-    let reference = queries
+fn costs(results: &Results, jobs: &[Job]) -> String {
+    let reference = jobs
         .iter()
-        .find(|query| query.candidate == Candidate::Trisignal)
+        .find(|job| job.candidate == Candidate::Trisignal)
         .copied();
-    let rows: Vec<Vec<String>> = queries
+    let rows: Vec<Vec<String>> = jobs
         .iter()
-        .map(|&query| {
-            let entry = results.entry(query);
+        .map(|&job| {
+            let entry = results.entry(job);
             let figure = |name: &str| entry.and_then(|entry| entry.median(name));
             let of = |name: &str| {
                 let own = reference.and_then(|reference| results.figure(reference, name));
@@ -46,11 +40,10 @@ fn costs(results: &Results, queries: &[Query]) -> String {
             let minimum = entry.and_then(|entry| entry.minimum("producing_min"));
             let lost = ratio(figure("arrived"), figure("units"));
             let lost = lost.filter(|_| {
-                query.export != Export::Null
-                    && matches!(query.mode, Mode::Sampled | Mode::ContextOff)
+                job.export != Export::Null && matches!(job.mode, Mode::Sampled | Mode::ContextOff)
             });
             vec![
-                title(query),
+                title(job),
                 number(figure("producing"), 1),
                 number(minimum, 1),
                 of("producing"),
@@ -79,26 +72,24 @@ fn section(
     text: &mut String,
     title: &str,
     about: &str,
-    wanted: impl Fn(&Query) -> bool,
+    wanted: impl Fn(&Job) -> bool,
 ) {
-    let queries = queries(results, wanted);
-    if !queries.is_empty() {
-        *text += &format!("{title}\n\n{about}\n\n{}", costs(results, &queries));
+    let jobs = jobs(results, wanted);
+    if !jobs.is_empty() {
+        *text += &format!("{title}\n\n{about}\n\n{}", costs(results, &jobs));
     }
 }
 
 fn spans(results: &Results, text: &mut String) {
     let of = |work, mode, threads| {
-        move |query: &Query| {
-            (query.work, query.mode, query.threads, query.compression)
+        move |job: &Job| {
+            (job.work, job.mode, job.threads, job.compression)
                 == (work, mode, threads, Compression::None)
         }
     };
     // OpenTelemetry's current context.
     let with_and_without = |work| {
-        move |query: &Query| {
-            of(work, Mode::Sampled, 1)(query) || of(work, Mode::ContextOff, 1)(query)
-        }
+        move |job: &Job| of(work, Mode::Sampled, 1)(job) || of(work, Mode::ContextOff, 1)(job)
     };
     section(
         results,
@@ -130,10 +121,9 @@ fn spans(results: &Results, text: &mut String) {
         text,
         "### Disabled",
         "`OTEL_SDK_DISABLED=true`; for the parts put together by hand a layer with a provider that has no processor.",
-        |query| {
-            of(Work::Span, Mode::Disabled, 1)(query)
-                || (query.candidate == Candidate::Tracing
-                    && of(Work::Span, Mode::Sampled, 1)(query))
+        |job| {
+            of(Work::Span, Mode::Disabled, 1)(job)
+                || (job.candidate == Candidate::Tracing && of(Work::Span, Mode::Sampled, 1)(job))
         },
     );
     section(
@@ -154,8 +144,8 @@ fn logs(results: &Results, text: &mut String) {
         } else {
             "The same, per record and thread."
         };
-        section(results, text, title, about, |query| {
-            query.work == Work::Log && query.threads == threads
+        section(results, text, title, about, |job| {
+            job.work == Work::Log && job.threads == threads
         });
     }
 }
@@ -169,15 +159,15 @@ fn metrics(results: &Results, text: &mut String) {
     ];
     let mut rows = Vec::new();
     for (work, title_of_work) in works {
-        for query in queries(results, |query| query.work == work && query.threads == 1) {
-            let one = results.figure(query, "producing");
-            let two = results.figure(query.threads(2), "producing");
+        for job in jobs(results, |job| job.work == work && job.threads == 1) {
+            let one = results.figure(job, "producing");
+            let two = results.figure(job.threads(2), "producing");
             rows.push(vec![
-                format!("{title_of_work}: {}", super::format::name(query.candidate)),
+                format!("{title_of_work}: {}", super::format::name(job.candidate)),
                 number(one, 1),
                 number(two, 1),
                 times(ratio(two, one)),
-                number(results.figure(query, "allocations"), 1),
+                number(results.figure(job, "allocations"), 1),
             ]);
         }
     }
@@ -197,24 +187,24 @@ fn metrics(results: &Results, text: &mut String) {
 }
 
 fn export(results: &Results, text: &mut String) {
-    let sent = queries(results, |query| {
-        query.work == Work::Span
-            && query.mode == Mode::Sampled
-            && query.threads == 1
-            && query.export != Export::Null
-            && !matches!(query.candidate, Candidate::Tracing)
+    let sent = jobs(results, |job| {
+        job.work == Work::Span
+            && job.mode == Mode::Sampled
+            && job.threads == 1
+            && job.export != Export::Null
+            && !matches!(job.candidate, Candidate::Tracing)
     });
     let rows: Vec<Vec<String>> = sent
         .iter()
-        .map(|&query| {
-            let figure = |name| results.figure(query, name);
+        .map(|&job| {
+            let figure = |name| results.figure(job, name);
             vec![
-                title(query),
+                title(job),
                 number(figure("background"), 0),
                 number(figure("whole"), 0),
                 number(
                     ratio(figure("bytes"), figure("arrived"))
-                        .filter(|_| query.compression == Compression::None),
+                        .filter(|_| job.compression == Compression::None),
                     0,
                 ),
                 number(ratio(figure("bytes"), figure("units")), 0),
@@ -238,13 +228,13 @@ fn export(results: &Results, text: &mut String) {
 }
 
 fn flood(results: &Results, text: &mut String) {
-    let rows: Vec<Vec<String>> = queries(results, |query| query.work == Work::Flood)
+    let rows: Vec<Vec<String>> = jobs(results, |job| job.work == Work::Flood)
         .iter()
-        .map(|&query| {
-            let figure = |name| results.figure(query, name);
+        .map(|&job| {
+            let figure = |name| results.figure(job, name);
             let arrived = figure("arrived");
             vec![
-                title(query),
+                title(job),
                 number(ratio(arrived, figure("seconds")), 0),
                 number(ratio(figure("units"), figure("seconds")), 0),
                 number(
@@ -276,14 +266,14 @@ fn flood(results: &Results, text: &mut String) {
 const PACED_RATE: f64 = 100_000.0;
 
 fn paced(results: &Results, text: &mut String) {
-    let rows: Vec<Vec<String>> = queries(results, |query| query.work == Work::Paced)
+    let rows: Vec<Vec<String>> = jobs(results, |job| job.work == Work::Paced)
         .iter()
-        .map(|&query| {
-            let figure = |name| results.figure(query, name);
+        .map(|&job| {
+            let figure = |name| results.figure(job, name);
             let lost = ratio(figure("arrived"), figure("units")).map(|share| 100.0 * (1.0 - share));
             vec![
-                title(query),
-                number(lost.filter(|_| query.candidate != Candidate::Tracing), 1),
+                title(job),
+                number(lost.filter(|_| job.candidate != Candidate::Tracing), 1),
                 number(figure("spans_per_s"), 0),
                 number(figure("whole").map(|whole| whole * PACED_RATE / 1e7), 1),
                 number(figure("resident_mib"), 1),
@@ -305,14 +295,14 @@ fn paced(results: &Results, text: &mut String) {
 }
 
 fn service(results: &Results, text: &mut String) {
-    let rows: Vec<Vec<String>> = queries(results, |query| query.work == Work::Service)
+    let rows: Vec<Vec<String>> = jobs(results, |job| job.work == Work::Service)
         .iter()
-        .map(|&query| {
-            let figure = |name| results.figure(query, name);
+        .map(|&job| {
+            let figure = |name| results.figure(job, name);
             let lost =
                 ratio(figure("arrived"), figure("units")).map(|each| 100.0 * (1.0 - each / 2.0));
             vec![
-                service_title(query.candidate).to_owned(),
+                service_title(job.candidate).to_owned(),
                 number(figure("requests_per_s"), 0),
                 number(figure("cpu_per_request_ns").map(|time| time / 1e3), 1),
                 number(figure("closed_p50_us"), 0),
@@ -320,7 +310,7 @@ fn service(results: &Results, text: &mut String) {
                 number(figure("open_p50_us"), 0),
                 number(figure("open_p99_us"), 0),
                 number(figure("resident_mib"), 1),
-                number(lost.filter(|_| query.candidate != Candidate::None), 1),
+                number(lost.filter(|_| job.candidate != Candidate::None), 1),
             ]
         })
         .collect();
@@ -363,12 +353,12 @@ fn service_title(candidate: Candidate) -> &'static str {
 }
 
 fn start(results: &Results, text: &mut String) {
-    let rows: Vec<Vec<String>> = queries(results, |query| query.work == Work::Start)
+    let rows: Vec<Vec<String>> = jobs(results, |job| job.work == Work::Start)
         .iter()
-        .map(|&query| {
-            let figure = |name| results.figure(query, name);
+        .map(|&job| {
+            let figure = |name| results.figure(job, name);
             vec![
-                super::format::name(query.candidate).to_owned(),
+                super::format::name(job.candidate).to_owned(),
                 number(figure("start_us"), 0),
                 number(figure("start_cpu_us"), 0),
                 number(figure("finish_us"), 0),

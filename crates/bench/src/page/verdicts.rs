@@ -5,8 +5,8 @@ use crate::job::Candidate::{
     Fastrace, None as NoTelemetry, Otel, Stock, StockLean, Tracing, Trisignal,
 };
 use crate::job::Export::{Grpc, Http, Null};
-use crate::job::{Candidate, Compression, Export, Mode, Work};
-use crate::parent::{Query, Results};
+use crate::job::{Candidate, Compression, Export, Job, Mode, Work};
+use crate::parent::Results;
 
 /// One promise: what it says and of whose figure, what was found and what was allowed.
 struct Promise {
@@ -90,7 +90,7 @@ fn at_least(says: &str, baseline: &'static str, found: Option<f64>, limit: f64) 
 
 fn spans(results: &Results) -> Vec<Promise> {
     let figure = |candidate, export, mode, name: &str| {
-        results.figure(Query::new(candidate, Work::Span, export).mode(mode), name)
+        results.figure(Job::new(candidate, Work::Span, export).mode(mode), name)
     };
     let sampled = |candidate, export, name: &str| figure(candidate, export, Mode::Sampled, name);
     let own = |name: &str| sampled(Trisignal, Http, name);
@@ -99,10 +99,9 @@ fn spans(results: &Results) -> Vec<Promise> {
         .zip(own("thread.trisignal-send"))
         .map(|(whole, sending)| whole - sending);
     let unsampled = |candidate, export| figure(candidate, export, Mode::Unsampled, "producing");
-    let entered = |candidate, export| {
-        results.figure(Query::new(candidate, Work::Reenter, export), "producing")
-    };
-    let without = Query::new(Trisignal, Work::Reenter, Http).mode(Mode::ContextOff);
+    let entered =
+        |candidate, export| results.figure(Job::new(candidate, Work::Reenter, export), "producing");
+    let without = Job::new(Trisignal, Work::Reenter, Http).mode(Mode::ContextOff);
     let entered_without = results.figure(without, "producing");
     vec![
         at_most(
@@ -179,7 +178,7 @@ fn spans(results: &Results) -> Vec<Promise> {
 
 fn others(results: &Results) -> Vec<Promise> {
     let figure = |candidate, work, export, threads, name: &str| {
-        results.figure(Query::new(candidate, work, export).threads(threads), name)
+        results.figure(Job::new(candidate, work, export).threads(threads), name)
     };
     let log = |candidate, export, name: &str| figure(candidate, Work::Log, export, 1, name);
     let log_unsent =
@@ -222,8 +221,8 @@ fn others(results: &Results) -> Vec<Promise> {
 
 fn exports(results: &Results) -> Vec<Promise> {
     let background = |candidate, export, compression| {
-        let query = Query::new(candidate, Work::Span, export).compression(compression);
-        results.figure(query, "background")
+        let job = Job::new(candidate, Work::Span, export).compression(compression);
+        results.figure(job, "background")
     };
     let mut promises = Vec::new();
     for (export, compression, says) in [
@@ -245,10 +244,10 @@ fn exports(results: &Results) -> Vec<Promise> {
         ));
     }
     let flood = |export: Export| {
-        let query = Query::new(Trisignal, Work::Flood, export).threads(4);
+        let job = Job::new(Trisignal, Work::Flood, export).threads(4);
         ratio(
-            results.figure(query, "arrived"),
-            results.figure(query, "seconds"),
+            results.figure(job, "arrived"),
+            results.figure(job, "seconds"),
         )
     };
     for (export, says) in [(Http, "HTTP"), (Grpc, "gRPC")] {
@@ -263,7 +262,7 @@ fn exports(results: &Results) -> Vec<Promise> {
 
 fn paced(results: &Results) -> Vec<Promise> {
     let figure =
-        |candidate, name: &str| results.figure(Query::new(candidate, Work::Paced, Http), name);
+        |candidate, name: &str| results.figure(Job::new(candidate, Work::Paced, Http), name);
     let lost = figure(Trisignal, "units")
         .zip(figure(Trisignal, "arrived"))
         .map(|(made, arrived)| made - arrived);
@@ -300,7 +299,7 @@ fn paced(results: &Results) -> Vec<Promise> {
 
 fn service(results: &Results) -> Vec<Promise> {
     let figure = |candidate: Candidate, name: &str| {
-        results.figure(Query::new(candidate, Work::Service, Http), name)
+        results.figure(Job::new(candidate, Work::Service, Http), name)
     };
     let added = |candidate| {
         let base = figure(NoTelemetry, "cpu_per_request_ns");

@@ -87,18 +87,29 @@ pub(super) fn measure(
 /// When the process fails or tells no figures.
 pub(super) fn run(program: &Path, job: &Job, sink: &mut Sink) -> Result<(Figures, Totals)> {
     sink.totals()?;
-    let mut job = job.clone();
-    job.sink = sink.address().to_owned();
-    let mut command = Command::new(program);
-    command.arg("run").arg(serde_json::to_string(&job)?);
-    prepare(&mut command, &job);
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let text = output(child)?;
+    let text = output(spawn(program, job, sink, Stdio::null())?)?;
     let figures = text.lines().last().ok_or("the process told nothing")?;
     Ok((serde_json::from_str(figures)?, sink.totals()?))
+}
+
+/// Starts a job with the settings that it has, and none of whoever runs the benchmarks.
+///
+/// # Errors
+///
+/// When the process can't be started.
+pub(super) fn spawn(program: &Path, job: &Job, sink: &Sink, stdin: Stdio) -> Result<Child> {
+    let mut command = Command::new(program);
+    command.arg("run").arg(serde_json::to_string(job)?);
+    for (name, _) in std::env::vars_os() {
+        let is_setting = |name: &str| {
+            name.starts_with("OTEL_") || name.starts_with("LOGFIRE_") || name == "RUST_LOG"
+        };
+        if name.to_str().is_some_and(is_setting) {
+            command.env_remove(name);
+        }
+    }
+    command.envs(job.environment(sink.address()));
+    Ok(command.stdin(stdin).stdout(Stdio::piped()).spawn()?)
 }
 
 /// How long any process may take. None takes a tenth of it unless it hangs.
@@ -110,6 +121,20 @@ const PATIENCE: Duration = Duration::from_secs(180);
 ///
 /// When it fails, or has to be ended because it does not end by itself.
 pub(super) fn output(mut child: Child) -> Result<String> {
+    end(&mut child)?;
+    let mut text = String::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut text)?;
+    }
+    Ok(text)
+}
+
+/// Waits for the end of a process.
+///
+/// # Errors
+///
+/// When it fails, or has to be ended because it does not end by itself.
+pub(super) fn end(child: &mut Child) -> Result {
     let deadline = Instant::now() + PATIENCE;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -123,27 +148,10 @@ pub(super) fn output(mut child: Child) -> Result<String> {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    if !status.success() {
-        return Err(format!("the process ended with {status}").into());
+    if status.success() {
+        return Ok(());
     }
-    let mut text = String::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut text)?;
-    }
-    Ok(text)
-}
-
-/// Gives a process the settings of its job, and none of whoever runs the benchmarks.
-pub(super) fn prepare(command: &mut Command, job: &Job) {
-    for (name, _) in std::env::vars_os() {
-        let is_setting = |name: &str| {
-            name.starts_with("OTEL_") || name.starts_with("LOGFIRE_") || name == "RUST_LOG"
-        };
-        if name.to_str().is_some_and(is_setting) {
-            command.env_remove(name);
-        }
-    }
-    command.envs(job.environment());
+    Err(format!("the process ended with {status}").into())
 }
 
 fn add_totals(figures: &mut Figures, job: &Job, totals: &Totals) {

@@ -9,7 +9,7 @@ mod service;
 mod smoke;
 
 pub(crate) use self::plan::{Part, Scale};
-pub(crate) use self::results::{Query, Results, load, save};
+pub(crate) use self::results::{Results, load, save};
 pub(crate) use self::smoke::smoke;
 
 use std::time::Instant;

@@ -81,11 +81,8 @@ pub(crate) fn jobs(parts: &[Part], scale: Scale) -> Vec<Job> {
 fn micro(jobs: &mut Vec<Job>) {
     let mut add = |work, mode, threads, candidates: &[(Candidate, Export)]| {
         for &(candidate, export) in candidates {
-            jobs.push(Job {
-                mode,
-                threads,
-                ..Job::new(candidate, work, export)
-            });
+            let job = Job::new(candidate, work, export);
+            jobs.push(job.mode(mode).threads(threads));
         }
     };
     let spans = [
@@ -163,10 +160,7 @@ fn export(jobs: &mut Vec<Job>) {
         (Stock, Http, Compression::Zstd),
     ];
     for (candidate, export, compression) in compressed {
-        jobs.push(Job {
-            compression,
-            ..Job::new(candidate, Work::Span, export)
-        });
+        jobs.push(Job::new(candidate, Work::Span, export).compression(compression));
     }
     let all = [
         (Trisignal, Http),
@@ -176,18 +170,11 @@ fn export(jobs: &mut Vec<Job>) {
         (Fastrace, Http),
         (Fastrace, Grpc),
     ];
-    for (candidate, export) in all {
-        jobs.push(Job {
-            threads: 4,
-            ..Job::new(candidate, Work::Flood, export)
-        });
-    }
-    jobs.extend(
-        [(Tracing, Null)]
-            .into_iter()
-            .chain(all)
-            .map(|(candidate, export)| Job::new(candidate, Work::Paced, export)),
-    );
+    let flood = |(candidate, export)| Job::new(candidate, Work::Flood, export).threads(4);
+    jobs.extend(all.map(flood));
+    let paced = |(candidate, export)| Job::new(candidate, Work::Paced, export);
+    jobs.push(paced((Tracing, Null)));
+    jobs.extend(all.map(paced));
 }
 
 fn service(jobs: &mut Vec<Job>) {
@@ -207,19 +194,4 @@ fn service(jobs: &mut Vec<Job>) {
 fn start(jobs: &mut Vec<Job>) {
     let candidates = [Tracing, Trisignal, Stock, Init, Logfire, Fastrace];
     jobs.extend(candidates.map(|candidate| Job::new(candidate, Work::Start, Http)));
-}
-
-impl Job {
-    fn new(candidate: Candidate, work: Work, export: Export) -> Self {
-        Self {
-            candidate,
-            work,
-            mode: Mode::Sampled,
-            export,
-            compression: Compression::None,
-            threads: 1,
-            percent: 100,
-            sink: String::new(),
-        }
-    }
 }

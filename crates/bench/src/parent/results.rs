@@ -8,7 +8,7 @@ use super::footprint::Footprint;
 use super::machine::Machine;
 use super::{Figures, Scale};
 use crate::Result;
-use crate::job::{Candidate, Compression, Export, Job, Mode, Work};
+use crate::job::Job;
 use crate::measure::{median, minimum};
 
 /// The figures of all jobs.
@@ -27,59 +27,15 @@ pub(crate) struct Entry {
     pub(crate) rounds: Vec<Figures>,
 }
 
-/// Which job is meant; what is not said is as most jobs have it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Query {
-    pub(crate) candidate: Candidate,
-    pub(crate) work: Work,
-    pub(crate) mode: Mode,
-    pub(crate) export: Export,
-    pub(crate) compression: Compression,
-    pub(crate) threads: usize,
-}
-
 impl Results {
     /// The job, if it was measured.
-    pub(crate) fn entry(&self, query: Query) -> Option<&Entry> {
-        self.entries.iter().find(|entry| {
-            let job = &entry.job;
-            (job.candidate, job.work, job.mode) == (query.candidate, query.work, query.mode)
-                && (job.export, job.compression) == (query.export, query.compression)
-                && job.threads == query.threads
-        })
+    pub(crate) fn entry(&self, job: Job) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.job.is(job))
     }
 
     /// The median of the rounds of a figure.
-    pub(crate) fn figure(&self, query: Query, figure: &str) -> Option<f64> {
-        self.entry(query)?.median(figure)
-    }
-}
-
-impl Query {
-    pub(crate) fn new(candidate: Candidate, work: Work, export: Export) -> Self {
-        Self {
-            candidate,
-            work,
-            mode: Mode::Sampled,
-            export,
-            compression: Compression::None,
-            threads: 1,
-        }
-    }
-
-    pub(crate) fn mode(self, mode: Mode) -> Self {
-        Self { mode, ..self }
-    }
-
-    pub(crate) fn threads(self, threads: usize) -> Self {
-        Self { threads, ..self }
-    }
-
-    pub(crate) fn compression(self, compression: Compression) -> Self {
-        Self {
-            compression,
-            ..self
-        }
+    pub(crate) fn figure(&self, job: Job, figure: &str) -> Option<f64> {
+        self.entry(job)?.median(figure)
     }
 }
 

@@ -3,10 +3,9 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use super::Figures;
-use super::child::{output, prepare};
+use super::child::{end, output, spawn};
 use crate::Result;
 use crate::job::Job;
 use crate::measure::pin;
@@ -17,9 +16,6 @@ const TIME: u64 = 3000;
 
 /// What the open loop asks in a second: less than what the slowest candidate can answer.
 const PER_SECOND: u64 = 4000;
-
-/// How long it may take to deliver what it still has.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Ends the process when the parent gives up.
 struct Server(Child);
@@ -33,16 +29,7 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
     // One of its own, that is kept on the processor of the load.
     let mut sink = Sink::start(false)?;
     pin(sink.id(), 1);
-    let mut job = job.clone();
-    job.sink = sink.address().to_owned();
-    let mut command = Command::new(program);
-    command.arg("run").arg(serde_json::to_string(&job)?);
-    prepare(&mut command, &job);
-    let child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut server = Server(child);
+    let mut server = Server(spawn(program, job, &sink, Stdio::piped())?);
     let stdout = server
         .0
         .stdout
@@ -62,7 +49,7 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
         &[address.trim(), &time, &PER_SECOND.to_string()],
     )?);
     drop(server.0.stdin.take());
-    server.end()?;
+    end(&mut server.0)?;
     let mut text = String::new();
     stdout.read_to_string(&mut text)?;
     let line = text.lines().last().ok_or("the server told nothing")?;
@@ -79,24 +66,6 @@ fn load(program: &Path, arguments: &[&str]) -> Result<Figures> {
         .spawn()?;
     pin(child.id(), 1);
     Ok(serde_json::from_str(output(child)?.trim())?)
-}
-
-impl Server {
-    /// Waits for its end, which the end of its standard input brings.
-    fn end(&mut self) -> Result {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if let Some(status) = self.0.try_wait()? {
-                return if status.success() {
-                    Ok(())
-                } else {
-                    Err(format!("the server ended with {status}").into())
-                };
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Err("the server did not end".into())
-    }
 }
 
 impl Drop for Server {

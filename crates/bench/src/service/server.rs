@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::layers;
 use crate::Result;
 use crate::candidates;
-use crate::child::Figures;
+use crate::child::{Figures, tell_dropped};
 use crate::job::Job;
 use crate::measure::{self, process_time};
 
@@ -59,8 +59,6 @@ pub(crate) fn serve(job: &Job) -> Result<Figures> {
         ),
         ("resident_mib".to_owned(), resident),
     ]);
-    if let Some(dropped) = running.dropped() {
-        figures.insert("dropped".to_owned(), dropped as f64);
-    }
+    tell_dropped(&mut figures, &*running);
     Ok(figures)
 }
