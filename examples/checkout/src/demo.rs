@@ -42,10 +42,14 @@ async fn to_this_process(once: bool) -> Result<bool> {
     .await?;
     let sent = services.send_orders().await?;
     let whole = story::arrives(&receiver, &sent, services.fulfilled_by).await;
-    story::show(&receiver, &sent);
-    if !once {
-        until_interrupted(&services).await?;
+    if once {
+        // What they still hold comes when they end.
+        let ended = services.stop().await?;
+        story::show(&receiver, &sent);
+        return Ok(ended && whole);
     }
+    story::show(&receiver, &sent);
+    until_interrupted(&services).await?;
     Ok(services.stop().await? && whole)
 }
 
