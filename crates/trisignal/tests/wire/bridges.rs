@@ -19,7 +19,9 @@ use trisignal::Protocol;
 use trisignal_receiver::{Receiver, Span, SpanKind, SpanStatus};
 
 use self::program::{KEY, Step, run};
-use super::common::{PATIENCE, assert_all_delivered, builder, receiver, subscriber};
+use super::common::{
+    PATIENCE, assert_all_delivered, builder, random_programs, receiver, subscriber,
+};
 
 /// A span without what differs from run to run: IDs are names, and of times only their order is left.
 #[derive(Debug, PartialEq)]
@@ -168,11 +170,7 @@ fn forget_kept_descriptions(ours: &mut BTreeMap<String, Shape>, theirs: &BTreeMa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(random_programs(48))]
 
     #[test]
     fn both_bridges_send_the_same(steps in prop::collection::vec(Step::any(), 1..40)) {

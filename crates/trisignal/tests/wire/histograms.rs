@@ -17,7 +17,7 @@ use prost::Message as _;
 use trisignal::{Builder, Protocol, View};
 use trisignal_receiver::Receiver;
 
-use super::common::{PATIENCE, builder, receiver};
+use super::common::{PATIENCE, builder, random_programs, receiver};
 
 /// One thing that a program does.
 #[derive(Clone, Debug)]
@@ -275,11 +275,7 @@ fn points(receiver: &Receiver) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 24,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(random_programs(24))]
 
     #[test]
     fn what_arrives_is_what_the_sdk_makes_of_it(steps in steps()) {

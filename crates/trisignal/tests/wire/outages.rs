@@ -268,7 +268,7 @@ fn a_shutdown_keeps_the_time_asked_for_and_its_own_deadline() {
 /// Row 8: a token in a file, which is rotated while the backend refuses the old one, and is gone for a while.
 #[test]
 fn a_token_in_a_file_is_read_again() {
-    for protocol in PROTOCOLS {
+    let case = |protocol| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
         std::fs::write(&file, "first-hunter2\n").unwrap();
@@ -310,7 +310,12 @@ fn a_token_in_a_file_is_read_again() {
         assert_all_delivered(&telemetry.flush_blocking(PATIENCE), &receiver);
         assert!(!telemetry.explain().contains("hunter2"));
         assert_all_delivered(&telemetry.shutdown_blocking(PATIENCE), &receiver);
-    }
+    };
+    std::thread::scope(|scope| {
+        for protocol in PROTOCOLS {
+            scope.spawn(move || case(protocol));
+        }
+    });
 }
 
 /// Row 8: answers that speak of the deployment are waited out.
