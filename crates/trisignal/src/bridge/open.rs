@@ -11,7 +11,7 @@ use opentelemetry::{Context, KeyValue};
 use tracing::Metadata;
 
 use super::correlated::Correlated;
-use super::cut::{MAX_DESCRIPTION, MAX_NAME, cut};
+use super::cut::{MAX_DESCRIPTION, cut};
 use super::events::fields::{Fields, Value};
 use super::handle::Handle;
 use super::happened::{Happened, Happening, Links};
@@ -279,10 +279,7 @@ impl Open {
         let Some(export) = self.recorded() else {
             return;
         };
-        let name = match export.redactor.text(&name) {
-            Cow::Borrowed(shown) if shown.len() <= MAX_NAME => name,
-            shown => Cow::Owned(cut(&shown, MAX_NAME).into_owned()),
-        };
+        let name = export.shown_name(name);
         self.change(|state, _| state.name = name);
     }
 

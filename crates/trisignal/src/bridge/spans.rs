@@ -11,7 +11,7 @@ use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 
 use super::callsite::{self, Callsites};
 use super::correlated::{Correlated, Digits, trace_attribute};
-use super::cut::{MAX_TEXT, cut};
+use super::cut::{MAX_NAME, MAX_TEXT, cut};
 use super::events::fields::{Fields, Value};
 use super::open::{Start, State};
 use crate::limits::{ItemLimits, Limits, truncated};
@@ -120,6 +120,14 @@ impl SpanExport {
             attribute,
             self.limits.spans.attribute_value_length,
         );
+    }
+
+    /// `name` without what is secret in it, and not longer than names may be.
+    pub(crate) fn shown_name(&self, name: Cow<'static, str>) -> Cow<'static, str> {
+        match self.redactor.text(&name) {
+            Cow::Borrowed(shown) if shown.len() <= MAX_NAME => name,
+            shown => Cow::Owned(cut(&shown, MAX_NAME).into_owned()),
+        }
     }
 
     /// `attribute` without what is secret in it, and not longer than anything may be.

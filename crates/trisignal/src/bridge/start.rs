@@ -13,7 +13,6 @@ use tracing::span::Attributes;
 
 use super::callsite::Callsite;
 use super::correlated::Correlated;
-use super::cut::{MAX_NAME, cut};
 use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::fields::Value;
@@ -49,37 +48,43 @@ impl Beginning<'_> {
         if !known.is_some_and(|known| Arc::ptr_eq(known, self.export)) {
             open.start.export = Some(Arc::clone(self.export));
         }
-        let asked = self.ask();
+        let needs_attributes = self.export.sampling.needs_attributes();
+        let reads = needs_attributes || self.followed || self.export.tracer.is_some();
+        let asked = self.ask(reads.then_some(&mut *open));
         open.start.time = now();
         if let Some(tracer) = &self.export.tracer {
-            self.capture(open);
             open.start.sdk = Some(self.begin_sdk(open, tracer, asked));
             return;
         }
         if self.parent.is_telemetry_suppressed() {
-            return self.capture_if(open, self.followed);
+            return;
         }
-        let needs_attributes = self.export.sampling.needs_attributes();
-        self.capture_if(open, needs_attributes || self.followed);
         let added = self.sample(open, &asked);
         if !open.start.recording {
             return;
         }
-        if !(needs_attributes || self.followed) {
-            self.capture(open);
+        if !reads {
+            let fields = &mut open.state_mut().fields;
+            let capture = Capture::span(fields, &self.export.redactor);
+            self.attributes.record(&mut capture.of(self.callsite));
         }
         self.describe(open, asked, &added);
     }
 
-    fn ask(&self) -> Asked {
+    /// Reads what the span says of itself, and all of its fields where it is for `open`.
+    fn ask(&self, open: Option<&mut Open>) -> Asked {
         let metadata = self.attributes.metadata();
         let mut directives = Directives::default();
-        if self.callsite.has_directives {
+        if let Some(open) = open {
+            let fields = &mut open.state_mut().fields;
+            let capture = Capture::span(fields, &self.export.redactor);
+            let mut capture = capture.of(self.callsite).with(&mut directives);
+            self.attributes.record(&mut capture);
+        } else if self.callsite.has_directives {
             self.attributes.record(&mut directives);
         }
-        let redactor = &self.export.redactor;
         let name = match directives.name.take() {
-            Some(name) => Cow::Owned(cut(&redactor.text(&name), MAX_NAME).into_owned()),
+            Some(name) => self.export.shown_name(Cow::Owned(name)),
             None => Cow::Borrowed(metadata.name()),
         };
         Asked {
@@ -87,18 +92,6 @@ impl Beginning<'_> {
             kind: directives.kind.take().unwrap_or(SpanKind::Internal),
             directives,
         }
-    }
-
-    fn capture_if(&self, open: &mut Open, wanted: bool) {
-        if wanted {
-            self.capture(open);
-        }
-    }
-
-    fn capture(&self, open: &mut Open) {
-        let fields = &mut open.state_mut().fields;
-        let mut capture = Capture::span(fields, &self.export.redactor).of(self.callsite);
-        self.attributes.record(&mut capture);
     }
 
     /// Asks the sampler, and gives the span its place in the trace. Answers the attributes that the sampler adds.

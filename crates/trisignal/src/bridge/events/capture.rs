@@ -22,6 +22,7 @@ use crate::{
     bridge::{
         callsite::{Callsite, DIRECTIVES, KnownField, data_name},
         cut::{Bounded, MAX_TEXT, cut},
+        directives::Directives,
     },
     redact::{REDACTED, Redactor},
 };
@@ -102,6 +103,8 @@ pub(crate) struct Capture<'a> {
     redactor: &'a Redactor,
     /// What is known of the fields, by their indices; nothing of those of a `log` record.
     known: &'a [KnownField],
+    /// Who else listens to what is no data of a span.
+    directives: Option<&'a mut Directives>,
     /// Whether each name comes once, and was not there before.
     distinct: bool,
     panicked: bool,
@@ -115,6 +118,7 @@ impl<'a> Capture<'a> {
             source: Source::Span,
             redactor,
             known: &[],
+            directives: None,
             distinct: false,
             panicked: false,
         }
@@ -132,6 +136,7 @@ impl<'a> Capture<'a> {
             source: Source::Event { text, from_log },
             redactor,
             known: &[],
+            directives: None,
             distinct: false,
             panicked: false,
         }
@@ -146,18 +151,30 @@ impl<'a> Capture<'a> {
         self
     }
 
+    /// Has `directives` read the fields that are for them, in the same pass.
+    pub(crate) fn with(mut self, directives: &'a mut Directives) -> Self {
+        self.directives = Some(directives);
+        self
+    }
+
     /// Keeps a field of which all is known. False when it is not one.
     ///
     /// In each visiting method by itself, which knows the type of the value: this is the hottest place of a span.
     #[inline(always)]
     fn known(&mut self, field: &Field, value: Value<'_>) -> bool {
-        let Some(known) = self.known.get(field.index()).filter(|_| self.distinct) else {
+        let Some(known) = self.known.get(field.index()) else {
             return false;
         };
         let Some(key) = &known.key else {
             // A message is kept elsewhere, and a directive is not data.
+            if let (Some(directives), Value::Text(text)) = (&mut self.directives, value) {
+                directives.record_str(field, text);
+            }
             return !known.is_message;
         };
+        if !self.distinct {
+            return false;
+        }
         let text;
         let shown = match value {
             Value::Text(value) => {
@@ -276,6 +293,14 @@ impl Visit for Capture<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if let Some(directives) = &mut self.directives
+            && self
+                .known
+                .get(field.index())
+                .is_some_and(|known| known.key.is_none())
+        {
+            return directives.record_debug(field, value);
+        }
         self.text(field, |out| write!(out, "{value:?}"));
     }
 }
