@@ -246,43 +246,39 @@ fn send(export: &Export<'_>, logs: &LogExport, home: Home) {
 /// Has `span` take an event that is read.
 fn tell(span: &Open, happened: &Happened<'_>, scratch: &mut Scratch, time: u64) {
     let (event, metadata) = (happened.event, happened.metadata);
+    let Scratch { fields, text, .. } = scratch;
     let is_error = *metadata.level() == Level::ERROR;
     // `#[instrument(err)]` and its like: nothing but an error, which is why the span failed.
-    let error = match scratch.text.message() {
-        Some(_) => None,
-        None => match scratch.fields.get("error") {
-            Some(Value::Text(error)) => Some(error.to_owned()),
-            _ => None,
-        },
+    let error = match (text.message(), fields.get("error")) {
+        (None, Some(Value::Text(error))) => Some(error.to_owned()),
+        _ => None,
     };
     if is_error || error.is_some() {
         let description = error.clone().unwrap_or_default();
         span.set_status(&opentelemetry::trace::Status::error(description));
     }
-    let name = match (scratch.text.message(), &error) {
-        (Some(message), _) => message.to_owned(),
-        (None, Some(_)) => "exception".to_owned(),
-        (None, None) => event.metadata().name().to_owned(),
+    let name = match (text.message(), &error) {
+        (Some(message), _) => message,
+        (None, Some(_)) => "exception",
+        (None, None) => event.metadata().name(),
     };
-    let exception = scratch.text.exception().map(str::to_owned).or(error);
-    let given = scratch.fields.contains("exception.message");
-    if let Some(exception) = exception.as_deref().filter(|_| !given) {
-        scratch
-            .fields
-            .set("exception.message", Value::Text(exception));
+    let given = fields.contains("exception.message");
+    let exception = text.exception().or(error.as_deref()).filter(|_| !given);
+    if let Some(exception) = exception {
+        fields.set("exception.message", Value::Text(exception));
     }
     let of_log = happened
         .is_log
         .then(|| callsite::Attributes::of_event(metadata));
     span.happened(&Happening {
-        name: &name,
+        name,
         time,
         is_error,
-        fields: &scratch.fields,
+        fields,
         constants: of_log.as_ref().unwrap_or(&happened.callsite.event),
     });
-    if exception.is_some() && !given {
-        scratch.fields.remove("exception.message");
+    if exception.is_some() {
+        fields.remove("exception.message");
     }
 }
 
