@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
-use http::response::Parts;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -54,43 +53,31 @@ where
             // Only a drop takes it out.
             return Poll::Pending;
         };
-        let answered = ready!(within(this.exchange, |inside| {
-            let result = ready!(inner.poll(cx));
-            Poll::Ready(answer(result, inside))
+        let mut announced = None;
+        let result = ready!(within(this.exchange, |inside| {
+            let mut result = ready!(inner.poll(cx));
+            match (&mut result, inside) {
+                (Ok(response), Some(mut inside)) => announced = answer(response, &mut inside),
+                (Err(_), Some(mut inside)) => inside.fail(error_type::<E>()),
+                (_, None) => {}
+            }
+            Poll::Ready(result)
         }));
-        let (parts, body, announced) = match answered {
-            Ok(answered) => answered,
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        let body = ResponseBody::new(body, announced, this.exchange.take());
-        Poll::Ready(Ok(Response::from_parts(parts, body)))
+        let exchange = this.exchange.take();
+        let body = |body| ResponseBody::new(body, announced, exchange);
+        Poll::Ready(result.map(|response| response.map(body)))
     }
 }
 
-type Answered<R, E> = Result<(Parts, R, Option<u64>), E>;
-
-fn answer<R: Body, E>(
-    result: Result<Response<R>, E>,
-    inside: Option<Inside<'_>>,
-) -> Answered<R, E> {
-    let response = match result {
-        Ok(response) => response,
-        Err(error) => {
-            if let Some(mut inside) = inside {
-                inside.fail(error_type::<E>());
-            }
-            return Err(error);
-        }
-    };
-    let (mut parts, body) = response.into_parts();
-    let announced = inside.and_then(|mut inside| {
-        if let Some(correlation) = inside.take_correlation() {
-            let name = CORRELATION_HEADER.clone();
-            // It fails only for a map of 32,768 headers.
-            let _ = parts.headers.try_insert(name, correlation);
-        }
-        inside.respond(parts.status, parts.version, &parts.headers);
-        note_head(parts.status, &parts.headers, &body, &mut inside)
-    });
-    Ok((parts, body, announced))
+/// Notes the head of `response`, which gets the correlation ID, and answers the length that it
+/// announces.
+fn answer<R: Body>(response: &mut Response<R>, inside: &mut Inside<'_>) -> Option<u64> {
+    if let Some(correlation) = inside.take_correlation() {
+        let name = CORRELATION_HEADER.clone();
+        // It fails only for a map of 32,768 headers.
+        let _ = response.headers_mut().try_insert(name, correlation);
+    }
+    let (status, headers) = (response.status(), response.headers());
+    inside.respond(status, response.version(), headers);
+    note_head(status, headers, response.body(), inside)
 }

@@ -30,19 +30,17 @@ impl Capture {
         Self((!pairs.is_empty()).then_some(pairs))
     }
 
-    /// What of `headers` is on the list. Without a list nothing is allocated.
-    pub(crate) fn attributes(&self, headers: &HeaderMap) -> Vec<KeyValue> {
-        let Some(pairs) = &self.0 else {
-            return Vec::new();
-        };
-        pairs
-            .iter()
+    /// What of `headers` is on the list, if anything is.
+    pub(crate) fn attributes(&self, headers: &HeaderMap) -> Option<Vec<KeyValue>> {
+        let pairs = self.0.as_ref()?.iter();
+        let attributes: Vec<_> = pairs
             .filter(|(name, _)| headers.contains_key(name))
             .map(|(name, key)| {
                 let values = headers.get_all(name).iter().map(text).collect();
                 KeyValue::new(key.clone(), Value::Array(Array::String(values)))
             })
-            .collect()
+            .collect();
+        (!attributes.is_empty()).then_some(attributes)
     }
 }
 

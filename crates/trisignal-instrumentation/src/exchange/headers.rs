@@ -36,8 +36,13 @@ impl<'a> Headers<'a> {
         self.get(name)?.to_str().ok()
     }
 
+    /// Whether any of the names may be there whose [`marks`] these are.
+    pub(crate) fn may_have_any(&self, marks: u64) -> bool {
+        self.marks & marks != 0
+    }
+
     fn may_have(&self, name: &str) -> bool {
-        self.marks & mark(name) != 0
+        self.may_have_any(mark(name))
     }
 }
 
@@ -66,9 +71,20 @@ impl Extractor for Headers<'_> {
 
 /// One bit of 64, by length and first letter in any case: that tells the names apart which requests
 /// mostly have.
-fn mark(name: &str) -> u64 {
-    let first = name.as_bytes().first().map_or(0, |byte| byte | 0x20);
-    1 << ((name.len() + 7 * usize::from(first)) % 64)
+const fn mark(name: &str) -> u64 {
+    let first = match name.as_bytes() {
+        [first, ..] => (*first | 0x20) as usize,
+        [] => 0,
+    };
+    1 << ((name.len() + 7 * first) % 64)
+}
+
+/// The bits of all these names.
+pub(crate) const fn marks(names: &[&str]) -> u64 {
+    match names {
+        [first, rest @ ..] => mark(first) | marks(rest),
+        [] => 0,
+    }
 }
 
 #[cfg(test)]

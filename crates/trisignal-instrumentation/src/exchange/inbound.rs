@@ -72,7 +72,7 @@ impl Inbound {
     pub(crate) fn open<T>(
         self,
         slot: &mut Option<Box<Exchange>>,
-        attributes: Vec<KeyValue>,
+        attributes: Option<Vec<KeyValue>>,
         call: impl FnOnce() -> T,
     ) -> T {
         let Self { parent, link } = self;

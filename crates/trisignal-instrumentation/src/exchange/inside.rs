@@ -48,19 +48,9 @@ impl<'a> Inside<'a> {
 
     /// Notes the head of the response.
     pub(crate) fn respond(&mut self, status: StatusCode, version: Version, headers: &HeaderMap) {
-        let Course {
-            side,
-            outcome,
-            measures,
-            ..
-        } = &mut *self.course;
+        let Course { side, outcome, .. } = &mut *self.course;
         match outcome {
-            Outcome::Http(outcome) => {
-                let version = outcome.respond(*side, self.span, status, version);
-                if let (Some(version), Some(measures)) = (version, measures) {
-                    measures.push(KeyValue::new("network.protocol.version", version));
-                }
-            }
+            Outcome::Http(outcome) => outcome.respond(*side, self.span, status, version),
             Outcome::Grpc(outcome) => outcome.respond(self.span, status, headers),
         }
         self.annotate(self.course.capture.attributes(headers));
@@ -91,8 +81,8 @@ impl<'a> Inside<'a> {
     }
 
     /// Puts `attributes`, which `tracing` has no words for, on the span.
-    pub(super) fn annotate(&self, attributes: Vec<KeyValue>) {
-        if !attributes.is_empty() {
+    pub(super) fn annotate(&self, attributes: Option<Vec<KeyValue>>) {
+        if let Some(attributes) = attributes {
             self.bridged(|span| span.set_attributes(attributes));
         }
     }
@@ -136,14 +126,16 @@ impl<'a> Inside<'a> {
             end,
             ..
         } = self.course;
-        match outcome {
-            Outcome::Http(outcome) => outcome.finish(*side, *end, self.span, measures.as_mut()),
-            Outcome::Grpc(outcome) => outcome.finish(*side, *end, self.span, measures.as_mut()),
-        }
-        let Some(measures) = measures else { return };
-        measures.record(started.elapsed());
-        if let Outcome::Http(outcome) = outcome {
-            outcome.measure(measures.attributes());
+        let added = match outcome {
+            Outcome::Http(outcome) => outcome.finish(*side, *end, self.span),
+            Outcome::Grpc(outcome) => outcome.finish(*side, *end, self.span),
+        };
+        if let Some(measures) = measures {
+            measures.record(started.elapsed(), &added, |attributes| {
+                if let Outcome::Http(outcome) = outcome {
+                    outcome.measure(attributes);
+                }
+            });
         }
     }
 }

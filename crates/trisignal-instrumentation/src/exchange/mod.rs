@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `inside` | what is done in the span of an exchange |
 //! | `measures` | what is measured |
+//! | `family` | what exchanges that are alike have in common |
 //! | `inbound` | what a server reads from the headers, and in which order |
 //! | `answer` | the future of a server's response |
 //! | `body` | the body that ends the exchange |
@@ -23,6 +24,7 @@
 mod answer;
 mod body;
 mod capture;
+mod family;
 mod headers;
 mod inbound;
 mod inside;
@@ -42,7 +44,8 @@ pub use self::answer::ServerFuture;
 pub use self::body::ResponseBody;
 pub(crate) use self::body::note_head;
 pub(crate) use self::capture::Capture;
-pub(crate) use self::headers::Headers;
+pub(crate) use self::family::{Added, Family, Part, Role};
+pub(crate) use self::headers::{Headers, marks};
 pub use self::inbound::Trust;
 pub(crate) use self::inbound::{Inbound, default_headers};
 pub(crate) use self::inside::Inside;

@@ -26,11 +26,16 @@ pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
             rest.strip_prefix(':').and_then(|port| port.parse().ok()),
         );
     }
-    match authority.split_once(':') {
-        // A second colon makes it an IPv6 address without brackets.
-        Some((host, port)) if !port.contains(':') => (host, port.parse().ok()),
-        _ => (authority, None),
+    let is_colon = |byte| byte == b':';
+    let (host, port) = match authority.bytes().position(is_colon) {
+        Some(colon) => (&authority[..colon], &authority[colon + 1..]),
+        None => return (authority, None),
+    };
+    // A second colon makes it an IPv6 address without brackets.
+    if port.bytes().any(is_colon) {
+        return (authority, None);
     }
+    (host, port.parse().ok())
 }
 
 /// The port that a scheme implies.

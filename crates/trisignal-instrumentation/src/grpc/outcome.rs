@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
-use opentelemetry::{KeyValue, StringValue};
+use opentelemetry::StringValue;
 use tracing::{Span, record_all};
 
 use super::SYSTEM;
 use super::methods::{Method, Methods, proves};
 use super::status::{self, Code};
 use crate::exchange::values::OTHER;
-use crate::exchange::{End, Measures, Side};
+use crate::exchange::{Added, End, Side};
 
 /// By how much two clocks may differ about a deadline.
 const MAX_SLACK: Duration = Duration::from_millis(10);
@@ -29,6 +29,8 @@ pub(crate) struct Outcome {
 
 /// The method as the metrics show it.
 enum Shown {
+    /// By its name from the beginning on.
+    AtOnce,
     As(StringValue),
     /// To be seen, and to be told to these.
     Pending(Arc<str>, Arc<Methods>),
@@ -40,7 +42,7 @@ impl Outcome {
         Self {
             code: None,
             method: match method {
-                Method::Known(name) => Shown::As(name.into()),
+                Method::Known(_) => Shown::AtOnce,
                 Method::Unknown(_) => Shown::As(OTHER.into()),
                 Method::Unverified(name) => Shown::Pending(name, Arc::clone(methods)),
             },
@@ -84,14 +86,8 @@ impl Outcome {
         matches!(self.method, Shown::Pending(..)).then_some(SYSTEM)
     }
 
-    /// Writes what is known at the end.
-    pub(crate) fn finish(
-        &self,
-        side: Side,
-        end: End,
-        span: &Span,
-        measures: Option<&mut Measures>,
-    ) {
+    /// Writes what is known at the end, and answers what of it is measured.
+    pub(crate) fn finish(&self, side: Side, end: End, span: &Span) -> Added {
         let code = self.code(side, end);
         let status = code.map(Code::name);
         let error = match (code, end) {
@@ -101,8 +97,9 @@ impl Outcome {
         };
         // One that no answer has proved is none of ours.
         let (method, unproved) = match &self.method {
-            Shown::As(name) => (name.clone(), None),
-            Shown::Pending(name, _) => (OTHER.into(), Some(&**name)),
+            Shown::AtOnce => (None, None),
+            Shown::As(name) => (Some(name.clone()), None),
+            Shown::Pending(name, _) => (Some(OTHER.into()), Some(&**name)),
         };
         record_all!(
             span,
@@ -112,14 +109,17 @@ impl Outcome {
             "error.type" = error,
             "otel.status_code" = error.map(|_| "ERROR"),
         );
-        let Some(measures) = measures else { return };
-        measures.push(KeyValue::new("rpc.method", method));
+        let mut added = Added::default();
+        if let Some(method) = method {
+            added.push("rpc.method", method);
+        }
         if let Some(status) = status {
-            measures.push(KeyValue::new("rpc.response.status_code", status));
+            added.push("rpc.response.status_code", status);
         }
         if let Some(error) = error {
-            measures.push(KeyValue::new("error.type", error));
+            added.push("error.type", error);
         }
+        added
     }
 
     fn code(&self, side: Side, end: End) -> Option<Code> {

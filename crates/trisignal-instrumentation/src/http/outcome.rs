@@ -6,13 +6,15 @@ use opentelemetry::{KeyValue, StringValue};
 use tracing::{Span, record_all};
 
 use super::{protocol_version, semconv};
-use crate::exchange::{End, Measures, Side};
+use crate::exchange::{Added, End, Side};
 
 /// The response as far as it is known.
 pub(crate) struct Outcome {
     /// The answer to this request has no body whatever its headers say.
     pub(crate) without_body: bool,
     status: Option<StatusCode>,
+    /// The protocol version, where that is known from the response only.
+    version: Option<&'static str>,
     /// Hardly anybody asks for them.
     sizes: Option<Box<Sizes>>,
 }
@@ -32,31 +34,30 @@ impl Outcome {
         Self {
             without_body,
             status: None,
+            version: None,
             sizes: sizes.map(Box::new),
         }
     }
 
-    /// Answers the protocol version where that is known from the response only.
     pub(crate) fn respond(
         &mut self,
         side: Side,
         span: &Span,
         status: StatusCode,
         version: Version,
-    ) -> Option<&'static str> {
+    ) {
         self.status = Some(status);
         let status = i64::from(status.as_u16());
         if side == Side::Server {
             span.record("http.response.status_code", status);
-            return None;
+            return;
         }
-        let version = protocol_version(version);
+        self.version = protocol_version(version);
         record_all!(
             span,
             "http.response.status_code" = status,
-            "network.protocol.version" = version,
+            "network.protocol.version" = self.version,
         );
-        version
     }
 
     pub(crate) fn passed(&mut self, bytes: u64) {
@@ -65,14 +66,8 @@ impl Outcome {
         }
     }
 
-    /// Writes what is known at the end.
-    pub(crate) fn finish(
-        &self,
-        side: Side,
-        end: End,
-        span: &Span,
-        measures: Option<&mut Measures>,
-    ) {
+    /// Writes what is known at the end, and answers what of it is measured.
+    pub(crate) fn finish(&self, side: Side, end: End, span: &Span) -> Added {
         let error_type = self.error_type(side, end);
         let error = error_type.as_ref().map(StringValue::as_str);
         match &self.sizes {
@@ -88,14 +83,17 @@ impl Outcome {
             }
             None => {}
         }
-        let Some(measures) = measures else { return };
+        let mut added = Added::default();
+        if let Some(version) = self.version {
+            added.push("network.protocol.version", version);
+        }
         if let Some(status) = self.status {
-            let status = i64::from(status.as_u16());
-            measures.push(KeyValue::new("http.response.status_code", status));
+            added.push("http.response.status_code", i64::from(status.as_u16()));
         }
         if let Some(error_type) = error_type {
-            measures.push(KeyValue::new("error.type", error_type));
+            added.push("error.type", error_type);
         }
+        added
     }
 
     /// Measures what is measured beside the duration, with the same attributes.

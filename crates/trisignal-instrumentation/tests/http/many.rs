@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tracing::instrument::WithSubscriber;
 
-use crate::support::{DEADLINE, Telemetry};
+use crate::support::{DEADLINE, Telemetry, attribute};
 
 const EXCHANGES: usize = 1_000;
 
@@ -225,4 +225,56 @@ async fn no_grpc_exchange_is_left_open() {
             );
         }
     }
+}
+
+/// More routes than a thread remembers, each with more ends than are remembered of it.
+#[tokio::test]
+async fn each_route_is_named_and_measured_by_itself() {
+    const ROUTES: u16 = 100;
+    const STATUSES: [u16; 6] = [200, 201, 302, 404, 500, 503];
+    let telemetry = Telemetry::new();
+    let layer = telemetry.server().route(|parts| {
+        let (route, _) = parts.uri.path().rsplit_once('/')?;
+        Some(route.to_owned())
+    });
+    let service = layer.layer(service_fn(|request: Request<Empty<Bytes>>| async move {
+        let (_, status) = request.uri().path().rsplit_once('/').unwrap();
+        let status: u16 = status.parse().unwrap();
+        let response = Response::builder().status(status);
+        Ok::<_, std::io::Error>(response.body(Empty::<Bytes>::new()).unwrap())
+    }));
+    for round in 1..=2_u64 {
+        for status in STATUSES {
+            for route in 0..ROUTES {
+                let request = Request::get(format!("/route-{route}/{status}"));
+                let call = service.clone().oneshot(request.body(Empty::new()).unwrap());
+                telemetry.run(call).await.unwrap();
+            }
+        }
+        let points = telemetry.histogram("http.server.request.duration");
+        assert_eq!(points.len(), usize::from(ROUTES) * STATUSES.len());
+        for status in STATUSES {
+            for route in 0..ROUTES {
+                let (status, route) = (status.to_string(), format!("/route-{route}"));
+                let mut expected = vec![
+                    ("http.request.method", "GET"),
+                    ("url.scheme", "http"),
+                    ("http.route", &*route),
+                    ("network.protocol.version", "1.1"),
+                    ("http.response.status_code", &*status),
+                ];
+                if status.starts_with('5') {
+                    expected.push(("error.type", &*status));
+                }
+                let point = points.iter().find(|point| point.has(&expected)).unwrap();
+                assert_eq!(point.count, round);
+            }
+        }
+    }
+    for span in telemetry.spans() {
+        let route = attribute(&span, "http.route");
+        assert_eq!(span.name, format!("GET {route}"));
+        assert!(attribute(&span, "url.path").starts_with(&(route + "/")));
+    }
+    assert_eq!(telemetry.active(), Some(0));
 }

@@ -1,7 +1,7 @@
 //! The meters that are handed out: the SDK's, with what it does not do itself.
 //!
-//! Instruments offer what they measure as [exemplars](super::exemplar), and histograms are told what
-//! [threads have kept](super::cells). And there is a wall around the callbacks of
+//! Instruments offer what they measure as [exemplars](super::exemplar); counters and histograms are told
+//! what [threads have kept](super::cells). And there is a wall around the callbacks of
 //! observable instruments: a panic in one is counted, and the rest is collected. The SDK runs callbacks on the thread that collects, under its locks. A panic there would end the collection, and
 //! with it all metrics of the process for ever.
 

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use http::Request;
-use opentelemetry::KeyValue;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::{ClientLayer, Target};
-use crate::exchange::{Exchange, Measures, Outcome as Either, Side};
+use crate::exchange::{Exchange, Family, Measures, Outcome as Either, Part, Role, Side};
 use crate::grpc::methods::Method;
 use crate::grpc::metrics::{self, ClientInstruments};
 use crate::grpc::outcome::Outcome;
@@ -27,13 +26,14 @@ impl ClientLayer {
         let method = self.methods.own(request.uri().path());
         let target = self.target.clone().or_else(|| Target::of(request.uri()));
         let span = span(&method, target.as_ref());
+        let measures = measures(&method, target.as_ref(), &instruments);
         let method = Method::Known(method);
         Exchange::new(
             Side::Client,
             span,
             Either::Grpc(Outcome::new(method, &self.methods, request.headers())),
             self.response_metadata.clone(),
-            Some(measures(target, &instruments)),
+            Some(measures),
         )
     }
 }
@@ -54,15 +54,23 @@ fn span(method: &Arc<str>, target: Option<&Target>) -> Span {
     )
 }
 
-/// The method and the status follow at the end.
-fn measures(target: Option<Target>, instruments: &ClientInstruments) -> Measures {
-    let mut measures = Measures::new(&instruments.duration);
-    measures.push(KeyValue::new("rpc.system.name", SYSTEM));
-    if let Some(target) = target {
-        measures.push(KeyValue::new("server.address", target.address));
-        if let Some(port) = target.port {
-            measures.push(KeyValue::new("server.port", i64::from(port)));
-        }
-    }
-    measures
+fn measures(
+    method: &Arc<str>,
+    target: Option<&Target>,
+    instruments: &ClientInstruments,
+) -> Measures {
+    let port = target.and_then(|target| target.port).map(i64::from);
+    let attributes = [
+        ("rpc.system.name", Some(Part::Fixed(SYSTEM))),
+        ("rpc.method", Some(Part::Text(method))),
+        (
+            "server.address",
+            target.map(|target| Part::Text(&target.address)),
+        ),
+        ("server.port", port.map(Part::Number)),
+    ];
+    Measures::new(
+        &instruments.duration,
+        Family::of(Role::GrpcClient, &attributes, String::new),
+    )
 }

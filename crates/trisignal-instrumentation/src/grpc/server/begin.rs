@@ -10,7 +10,8 @@ use tracing::field::{self, Empty};
 use super::Config;
 use crate::exchange::values::OTHER;
 use crate::exchange::{
-    Capture, Exchange, Headers, Inbound, Measures, Outcome as Either, Side, Trust, peer_of,
+    Capture, Exchange, Family, Headers, Inbound, Measures, Outcome as Either, Part, Role, Side,
+    Trust, peer_of,
 };
 use crate::grpc::methods::Method;
 use crate::grpc::metrics::{self, ServerInstruments};
@@ -42,7 +43,7 @@ impl Config {
     }
 
     /// The attributes of the metadata that the span is to show.
-    pub(super) fn captured(&self, parts: &Parts) -> Vec<KeyValue> {
+    pub(super) fn captured(&self, parts: &Parts) -> Option<Vec<KeyValue>> {
         self.request_metadata.attributes(&parts.headers)
     }
 
@@ -53,9 +54,19 @@ impl Config {
         instruments: &ServerInstruments,
     ) -> Box<Exchange> {
         let method = self.methods.find(parts.uri.path());
-        // The method and the status follow at the end.
-        let mut measures = Measures::new(&instruments.duration);
-        measures.push(KeyValue::new("rpc.system.name", SYSTEM));
+        let known = match &method {
+            Method::Known(name) => Some(Part::Text(name)),
+            // It follows at the end.
+            Method::Unverified(_) | Method::Unknown(_) => None,
+        };
+        let attributes = [
+            ("rpc.system.name", Some(Part::Fixed(SYSTEM))),
+            ("rpc.method", known),
+        ];
+        let measures = Measures::new(
+            &instruments.duration,
+            Family::of(Role::GrpcServer, &attributes, String::new),
+        );
         Exchange::new(
             Side::Server,
             self.span(parts, headers, &method),

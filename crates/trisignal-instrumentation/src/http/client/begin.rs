@@ -1,15 +1,13 @@
 //! The beginning of a client's exchange: its span, and what is measured.
 
-use std::sync::Arc;
-
 use http::Method;
-use opentelemetry::{KeyValue, StringValue};
+use opentelemetry::StringValue;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::request::Target;
 use super::{ClientLayer, ClientRequest};
-use crate::exchange::{Exchange, Measures, Outcome as Either, Side};
+use crate::exchange::{Exchange, Family, Measures, Outcome as Either, Part, Role, Side};
 use crate::http::metrics::{self, ClientInstruments};
 use crate::http::outcome::Outcome;
 use crate::http::{Resend, TARGET, UrlTemplate, semconv};
@@ -46,23 +44,24 @@ impl ClientLayer {
             .body_sizes
             .then(|| instruments.sizes(request.body_size()));
         let without_body = matches!(*seen.method, Method::HEAD | Method::CONNECT);
+        let measures = measures(&seen, &instruments);
         Exchange::new(
             Side::Client,
-            span(&seen),
+            span(&seen, measures.family()),
             Either::Http(Outcome::new(without_body, sizes)),
             self.settings.response_headers(Side::Client).clone(),
-            Some(measures(seen, &instruments)),
+            Some(measures),
         )
     }
 }
 
-fn span(seen: &Seen<'_>) -> Span {
+fn span(seen: &Seen<'_>, family: &Family) -> Span {
     let template = seen.template.map(|template| &*template.0);
     let resends = seen.resend.map(|resend| i64::from(resend.0));
     tracing::info_span!(
         target: TARGET,
         "http.client",
-        "otel.name" = &*semconv::span_name(seen.name.as_str(), template),
+        "otel.name" = family.name(),
         "otel.kind" = "client",
         "otel.status_code" = Empty,
         "http.request.method" = seen.name.as_str(),
@@ -80,17 +79,18 @@ fn span(seen: &Seen<'_>) -> Span {
     )
 }
 
-fn measures(seen: Seen<'_>, instruments: &ClientInstruments) -> Measures {
-    let mut measures = Measures::new(&instruments.duration);
-    measures.push(KeyValue::new("http.request.method", seen.name));
-    if let Some(address) = seen.target.address {
-        measures.push(KeyValue::new("server.address", Arc::<str>::from(address)));
-    }
-    if let Some(port) = seen.target.port {
-        measures.push(KeyValue::new("server.port", i64::from(port)));
-    }
-    if let Some(UrlTemplate(template)) = seen.template {
-        measures.push(KeyValue::new("url.template", Arc::clone(template)));
-    }
-    measures
+fn measures(seen: &Seen<'_>, instruments: &ClientInstruments) -> Measures {
+    let template = seen.template.map(|template| &*template.0);
+    let port = seen.target.port.map(i64::from);
+    let attributes = [
+        ("http.request.method", Some(Part::Shared(&seen.name))),
+        ("server.address", seen.target.address.map(Part::Text)),
+        ("server.port", port.map(Part::Number)),
+        ("url.template", template.map(Part::Text)),
+    ];
+    let name = || semconv::span_name(seen.name.as_str(), template).into_owned();
+    Measures::new(
+        &instruments.duration,
+        Family::of(Role::HttpClient, &attributes, name),
+    )
 }

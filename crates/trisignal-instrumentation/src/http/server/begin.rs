@@ -12,7 +12,8 @@ use tracing::field::{self, Empty};
 use super::Config;
 use super::origin::Origin;
 use crate::exchange::{
-    self, Exchange, Headers, Inbound, Measures, Outcome as Either, Side, guarded, peer_of,
+    self, Exchange, Family, Headers, Inbound, Measures, Outcome as Either, Part, Role, Side,
+    guarded, peer_of,
 };
 use crate::http::metrics::{self, ServerInstruments};
 use crate::http::outcome::Outcome;
@@ -55,7 +56,7 @@ impl Config {
     }
 
     /// The attributes of the headers that the span is to show.
-    pub(super) fn captured(&self, parts: &Parts) -> Vec<KeyValue> {
+    pub(super) fn captured(&self, parts: &Parts) -> Option<Vec<KeyValue>> {
         let capture = self.settings.request_headers(Side::Server);
         capture.attributes(&parts.headers)
     }
@@ -90,7 +91,7 @@ impl Config {
         let without_body = matches!(parts.method, Method::HEAD | Method::CONNECT);
         Exchange::new(
             Side::Server,
-            self.span(seen),
+            self.span(seen, measures.family()),
             Either::Http(Outcome::new(without_body, sizes)),
             self.settings.response_headers(Side::Server).clone(),
             Some(measures),
@@ -102,7 +103,7 @@ impl Config {
         guarded(|| route(parts)).flatten()
     }
 
-    fn span(&self, seen: &Seen<'_>) -> Span {
+    fn span(&self, seen: &Seen<'_>, family: &Family) -> Span {
         let Seen {
             parts,
             method,
@@ -121,7 +122,7 @@ impl Config {
         tracing::info_span!(
             target: TARGET,
             "http.server",
-            "otel.name" = &*semconv::span_name(method.as_str(), route),
+            "otel.name" = family.name(),
             "otel.kind" = "server",
             "otel.status_code" = Empty,
             "http.request.method" = method.as_str(),
@@ -157,15 +158,20 @@ fn excluded() -> Box<Exchange> {
 }
 
 fn measures(seen: &Seen<'_>, instruments: &ServerInstruments) -> Measures {
-    let mut measures = Measures::new(&instruments.duration);
-    measures.push(KeyValue::new("http.request.method", seen.method.clone()));
-    measures.push(KeyValue::new("url.scheme", seen.origin.scheme));
-    measures.activate(&instruments.active);
-    if let Some(route) = &seen.route {
-        measures.push(KeyValue::new("http.route", route.clone().into_owned()));
-    }
-    if let Some(version) = protocol_version(seen.parts.version) {
-        measures.push(KeyValue::new("network.protocol.version", version));
-    }
+    let route = seen.route.as_deref();
+    let version = protocol_version(seen.parts.version);
+    let attributes = [
+        ("http.request.method", Some(Part::Shared(&seen.method))),
+        ("url.scheme", Some(Part::Fixed(seen.origin.scheme))),
+        ("http.route", route.map(Part::Text)),
+        ("network.protocol.version", version.map(Part::Fixed)),
+    ];
+    let name = || semconv::span_name(seen.method.as_str(), route).into_owned();
+    let mut measures = Measures::new(
+        &instruments.duration,
+        Family::of(Role::HttpServer, &attributes, name),
+    );
+    // By method and scheme.
+    measures.activate(&instruments.active, 2);
     measures
 }

@@ -7,12 +7,19 @@ use http::HeaderName;
 use http::header::{FORWARDED, HOST};
 use http::request::Parts;
 
-use crate::exchange::Headers;
 use crate::exchange::values::host_and_port;
+use crate::exchange::{Headers, marks};
 
-static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FOR: &str = "x-forwarded-for";
+const HOST_OF: &str = "x-forwarded-host";
+const PROTO: &str = "x-forwarded-proto";
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static(FOR);
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static(HOST_OF);
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static(PROTO);
+
+/// Those of all forwarding headers, of which mostly none is there.
+const FORWARDING: u64 = marks(&["forwarded", FOR, HOST_OF, PROTO]);
 
 /// The origin of a request, as the attributes of its span want it.
 pub(crate) struct Origin<'a> {
@@ -32,7 +39,7 @@ impl<'a> Origin<'a> {
         forwarded: bool,
         scheme: Option<&'a str>,
     ) -> Self {
-        let forwarded = if forwarded {
+        let forwarded = if forwarded && headers.may_have_any(FORWARDING) {
             Forwarded::of(headers)
         } else {
             Forwarded::default()
