@@ -11,7 +11,8 @@ use tracing::field::Field;
 
 use super::spans::RESERVED;
 use crate::filter::{Filter, Verdict, is_silenced};
-use crate::otlp::value::{self, Key, Value, attribute};
+use crate::otlp::key::Key;
+use crate::otlp::value::{self, Value, attribute};
 use crate::otlp::{log, span};
 use crate::redact::Redactor;
 

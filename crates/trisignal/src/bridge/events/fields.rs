@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use crate::bridge::spans::RESERVED;
-use crate::otlp::value::{self, Encoded, Key};
+use crate::otlp::key::{self, Key};
+use crate::otlp::value::{self, Encoded};
 use crate::otlp::{log, span, wire};
 
 pub(crate) use crate::otlp::value::Value;
@@ -120,18 +121,18 @@ impl Fields {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Value<'_>> {
-        let index = self.index_of(value::hash(name), name)?;
+        let index = self.index_of(key::hash(name), name)?;
         Encoded::read(self.message(index)?)?.value()
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.index_of(value::hash(name), name).is_some()
+        self.index_of(key::hash(name), name).is_some()
     }
 
     /// Sets `name`, in the place that it had before if it was there.
     pub(crate) fn set(&mut self, name: &str, value: Value<'_>) {
         let field = self.field;
-        self.put(value::hash(name), name, |out| {
+        self.put(key::hash(name), name, |out| {
             value::attribute(out, field, name, value)
         });
     }
@@ -148,7 +149,7 @@ impl Fields {
     /// Sets an attribute of OpenTelemetry's API.
     pub(crate) fn set_otel(&mut self, attribute: &opentelemetry::KeyValue) {
         let (field, name) = (self.field, attribute.key.as_str());
-        self.put(value::hash(name), name, |out| {
+        self.put(key::hash(name), name, |out| {
             value::otel_attribute(out, field, attribute);
         });
     }
@@ -186,7 +187,7 @@ impl Fields {
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        if let Some(index) = self.index_of(value::hash(name), name) {
+        if let Some(index) = self.index_of(key::hash(name), name) {
             let range = self.range(index);
             let length = range.len();
             self.bytes.drain(range);
@@ -364,7 +365,7 @@ mod tests {
         let (one, other) = (0..)
             .find_map(|number: u64| {
                 let name = format!("key {number}");
-                let before = known.insert(value::hash(&name), name.clone())?;
+                let before = known.insert(key::hash(&name), name.clone())?;
                 Some((before, name))
             })
             .unwrap();
