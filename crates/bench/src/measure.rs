@@ -1,6 +1,7 @@
 //! Clocks of the processor, and what the kernel says about this process.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::time::Duration;
 
@@ -25,8 +26,13 @@ fn nanoseconds(clock: ClockId) -> f64 {
 
 /// What each living thread of this process has used, in nanoseconds. Threads of one name are added up.
 pub(crate) fn threads() -> BTreeMap<String, f64> {
+    threads_of("self")
+}
+
+/// The same of another process, by its number.
+pub(crate) fn threads_of(process: impl Display) -> BTreeMap<String, f64> {
     let mut threads = BTreeMap::new();
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
         return threads;
     };
     for task in tasks.flatten() {

@@ -8,7 +8,7 @@ use super::Figures;
 use super::child::{end, output, spawn};
 use crate::Result;
 use crate::job::Job;
-use crate::measure::pin;
+use crate::measure::{pin, threads_of};
 use crate::sink::{Sink, Totals};
 
 /// How long each loop of a full run is, in milliseconds.
@@ -44,10 +44,16 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
     let warm_up = (TIME * job.percent / 500).max(50).to_string();
     load(program, &[address.trim(), &warm_up])?;
     let mut figures = load(program, &[address.trim(), &time])?;
-    figures.extend(load(
-        program,
-        &[address.trim(), &time, &PER_SECOND.to_string()],
-    )?);
+    // All candidates have the same to do from here on, and the same pauses.
+    let used = || threads_of(server.0.id()).values().sum::<f64>();
+    let before = used();
+    let per_second = PER_SECOND.to_string();
+    let open = load(program, &[address.trim(), &time, &per_second])?;
+    if let Some(requests) = open.get("open_requests") {
+        let each = (used() - before) / requests;
+        figures.insert("open_cpu_per_request_ns".to_owned(), each);
+    }
+    figures.extend(open);
     drop(server.0.stdin.take());
     end(&mut server.0)?;
     let mut text = String::new();
