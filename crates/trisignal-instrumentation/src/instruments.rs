@@ -8,7 +8,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use opentelemetry::global;
-use opentelemetry::metrics::{Counter, Meter, MeterProvider};
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
+
+/// The boundaries that the conventions ask for, in seconds.
+const BOUNDARIES: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
 
 /// The instrumentation scope of everything this crate measures.
 pub(crate) const SCOPE: &str = "trisignal-instrumentation";
@@ -72,6 +77,20 @@ pub(crate) fn correlation_rejected(meter: &Meter) -> Counter<u64> {
         .u64_counter("trisignal.correlation.rejected")
         .with_unit("{id}")
         .with_description("Inbound correlation IDs that were not well-formed and were replaced")
+        .build()
+}
+
+/// The histogram of a duration.
+pub(crate) fn duration(
+    meter: &Meter,
+    name: &'static str,
+    description: &'static str,
+) -> Histogram<f64> {
+    meter
+        .f64_histogram(name)
+        .with_unit("s")
+        .with_description(description)
+        .with_boundaries(BOUNDARIES.to_vec())
         .build()
 }
 

@@ -4,14 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+use opentelemetry::metrics::{Histogram, UpDownCounter};
 
 use super::family::{Added, Family};
-
-/// The boundaries that the conventions ask for, in seconds.
-const BOUNDARIES: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
 
 /// What is measured at the end.
 pub(crate) struct Measures {
@@ -77,18 +72,4 @@ impl Active {
         let attributes = family.attributes().get(..self.attributes);
         self.counter.add(step, attributes.unwrap_or_default());
     }
-}
-
-/// The histogram of a duration.
-pub(crate) fn duration(
-    meter: &Meter,
-    name: &'static str,
-    description: &'static str,
-) -> Histogram<f64> {
-    meter
-        .f64_histogram(name)
-        .with_unit("s")
-        .with_description(description)
-        .with_boundaries(BOUNDARIES.to_vec())
-        .build()
 }

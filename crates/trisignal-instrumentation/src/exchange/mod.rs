@@ -49,7 +49,7 @@ pub(crate) use self::headers::{Headers, marks};
 pub use self::inbound::Trust;
 pub(crate) use self::inbound::{Inbound, default_headers};
 pub(crate) use self::inside::Inside;
-pub(crate) use self::measures::{Measures, duration};
+pub(crate) use self::measures::Measures;
 pub(crate) use self::outbound::send;
 pub(crate) use self::rule::{Exclusions, PeerOf, guarded, peer_of};
 use crate::{grpc, http as web};

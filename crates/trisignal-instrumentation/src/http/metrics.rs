@@ -3,8 +3,7 @@
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
 use super::outcome::Sizes;
-use crate::exchange::duration;
-use crate::instruments::{Rebinding, correlation_rejected};
+use crate::instruments::{Rebinding, correlation_rejected, duration};
 
 /// The instruments of all server layers that were given no meter.
 pub(super) static SERVER: Rebinding<ServerInstruments> = Rebinding::new(ServerInstruments::new);

@@ -2,12 +2,7 @@
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
-use crate::instruments::{Rebinding, correlation_rejected};
-
-/// The boundaries that the conventions ask for, in seconds.
-const BOUNDARIES: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
+use crate::instruments::{Rebinding, correlation_rejected, duration};
 
 /// The instruments of all that were given no meter.
 pub(super) static GLOBAL: Rebinding<Instruments> = Rebinding::new(Instruments::new);
@@ -46,15 +41,6 @@ impl Instruments {
             correlation_rejected: correlation_rejected(meter),
         }
     }
-}
-
-fn duration(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
-    meter
-        .f64_histogram(name)
-        .with_unit("s")
-        .with_description(description)
-        .with_boundaries(BOUNDARIES.to_vec())
-        .build()
 }
 
 fn messages(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {

@@ -176,9 +176,10 @@ fn survives(run: impl FnOnce()) -> bool {
     false
 }
 
-/// Instruments without callbacks are made by the SDK's meter, and wrapped where exemplars are made.
+/// Instruments without callbacks are made by the SDK's meter, and wrapped: where exemplars are made, and those of a kind
+/// whose additions threads keep.
 macro_rules! delegate {
-    ($($method:ident: $instrument:ident of $value:ty;)*) => {
+    ($($method:ident: $instrument:ident of $value:ty $(as $kind:ident)?;)*) => {
         $(fn $method(&self, asked: InstrumentBuilder<'_, $instrument<$value>>) -> $instrument<$value> {
             let kind = InstrumentKind::$instrument;
             let capture = self.capture(&asked.name, asked.unit.as_deref(), kind, None);
@@ -187,27 +188,10 @@ macro_rules! delegate {
             builder.description = asked.description;
             builder.unit = asked.unit;
             let inner = builder.build().sift(sieve);
+            $(if self.adds {
+                return $instrument::new(Arc::new(Adder::<$kind>::new(inner, capture, &self.drains)));
+            })?
             match capture {
-                Some(capture) => $instrument::new(Arc::new(Captured { inner, capture })),
-                None => inner,
-            }
-        })*
-    };
-}
-
-/// Counters of integers are wrapped: threads keep what is added to them.
-macro_rules! delegate_counters {
-    ($($method:ident: $instrument:ident of $value:ty as $kind:ident;)*) => {
-        $(fn $method(&self, asked: InstrumentBuilder<'_, $instrument<$value>>) -> $instrument<$value> {
-            let kind = InstrumentKind::$instrument;
-            let capture = self.capture(&asked.name, asked.unit.as_deref(), kind, None);
-            let sieve = self.sieve(&asked.name, asked.unit.as_deref(), kind);
-            let mut builder = self.meter.$method(asked.name);
-            builder.description = asked.description;
-            builder.unit = asked.unit;
-            let inner = builder.build().sift(sieve);
-            match capture {
-                _ if self.adds => $instrument::new(Arc::new(Adder::<$kind>::new(inner, capture, &self.drains))),
                 Some(capture) => $instrument::new(Arc::new(Captured { inner, capture })),
                 None => inner,
             }
@@ -246,12 +230,9 @@ macro_rules! guarded {
 
 /// All methods of the trait: one that is missing here would make instruments without effect.
 impl InstrumentProvider for GuardedMeter {
-    delegate_counters! {
+    delegate! {
         u64_counter: Counter of u64 as CounterKind;
         i64_up_down_counter: UpDownCounter of i64 as UpDownCounterKind;
-    }
-
-    delegate! {
         f64_counter: Counter of f64;
         f64_up_down_counter: UpDownCounter of f64;
         u64_gauge: Gauge of u64;
