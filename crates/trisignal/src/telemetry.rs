@@ -231,7 +231,7 @@ impl Telemetry {
         if self.inner.providers.other_bridge().is_some() {
             return Dispatch::new(Registry::default().with(self.layer()));
         }
-        Dispatch::new(Registry::default().with(bridge::only_layer(self.layer_options())))
+        Dispatch::new(bridge::subscriber(self.layer_options()))
     }
 
     fn layer_options(&self) -> BridgeOptions {

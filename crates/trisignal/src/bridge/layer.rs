@@ -9,28 +9,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use opentelemetry::Context as OtelContext;
-use opentelemetry::trace::TraceContextExt as _;
 use tracing::dispatcher::WeakDispatch;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_log::NormalizeEvent as _;
-use tracing_subscriber::layer::{self, Context, Layer};
+use tracing_subscriber::layer::{self, Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::callsite::{Callsites, Judge};
+use super::core::Core;
 use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::otlp::LogExport;
 use super::events::scratch::{Nesting, with_scratch};
-use super::handle::Handle;
 use super::local;
 use super::open::Open;
 use super::spans::SpanExport;
 use super::start::Beginning;
 use super::suppress::Suppressor;
-use super::table::{Entry, Table};
+use super::table::Table;
 use crate::clock::now;
 use crate::console::{Console, ConsoleOptions};
 use crate::filter::{EventFilters, Filter, Union};
@@ -76,13 +75,14 @@ where
     bridge.with_filter(filter)
 }
 
-/// The same for a subscriber with no other layer: it filters for all of it, so nobody has to note who wants what.
-pub(crate) fn only_layer(options: BridgeOptions) -> Bridge {
+/// A subscriber that has nothing but the layer: it filters for all of it, so nobody has to note who wants what.
+pub(crate) fn subscriber(options: BridgeOptions) -> impl Subscriber + Send + Sync + 'static {
     let bridge = bridge(options);
-    Bridge {
+    let bridge = Bridge {
         alone: Some(Union(Arc::clone(&bridge.filters))),
         ..bridge
-    }
+    };
+    Core::new(&bridge.table).with(bridge)
 }
 
 fn bridge(options: BridgeOptions) -> Bridge {
@@ -113,6 +113,7 @@ fn bridge(options: BridgeOptions) -> Bridge {
             .map(Filter::exporting),
     });
     Bridge {
+        table: Table::new(callsites.bridge()),
         callsites,
         alone: None,
         console,
@@ -123,7 +124,6 @@ fn bridge(options: BridgeOptions) -> Bridge {
         redactor: options.redactor,
         suppressor: options.suppressor,
         filters,
-        table: Table::default(),
         dispatch: OnceLock::new(),
         other: options.other,
     }
@@ -139,7 +139,7 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct Bridge {
     callsites: Callsites,
-    /// The filter, where it is not around the layer but inside.
+    /// The filter, where it is not around the layer but inside, and the layer closes spans that nobody holds.
     alone: Option<Union>,
     console: Option<Console>,
     logs: Option<LogExport>,
@@ -150,16 +150,13 @@ pub(crate) struct Bridge {
     redactor: Redactor,
     suppressor: Option<Suppressor>,
     filters: Arc<EventFilters>,
-    table: Table,
+    table: Arc<Table>,
     /// Weak, because the dispatch owns this layer.
     dispatch: OnceLock<WeakDispatch>,
     other: Option<ContextOf>,
 }
 
-impl<S> Layer<S> for Bridge
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
+impl<S: Subscriber> Layer<S> for Bridge {
     fn on_register_dispatch(&self, dispatch: &Dispatch) {
         // A layer belongs to one subscriber; were it registered again, that would be the same one.
         let _ = self.dispatch.set(dispatch.downgrade());
@@ -191,7 +188,7 @@ where
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
         contain(|| {
             self.alone(|filter| layer::Filter::on_record(filter, id, values, cx));
-            if let Some(Entry { open, .. }) = self.table.get(id) {
+            if let Some(open) = self.table.get(id) {
                 self.record(&open, values);
             }
         });
@@ -203,8 +200,8 @@ where
                 return;
             };
             // A cause is another span.
-            if other.open.start.span.is_valid() && id != follows {
-                span.open.add_link(&other.open.start.span, &[]);
+            if other.start.span.is_valid() && id != follows {
+                span.add_link(&other.start.span, &[]);
             }
         });
     }
@@ -214,9 +211,9 @@ where
             self.alone(|filter| layer::Filter::on_enter(filter, id, cx));
             let bridge = self.callsites.bridge();
             let known = local::recall(bridge, id.into_u64());
-            let known = known.filter(|entry| !entry.open.is_closed());
-            if let Some(entry) = known.or_else(|| self.table.get(id)) {
-                local::enter(bridge, entry);
+            let known = known.filter(|open| !open.is_closed());
+            if let Some(open) = known.or_else(|| self.table.get(id)) {
+                local::enter(open);
             }
         });
     }
@@ -228,10 +225,10 @@ where
             let Some(left) = local::leave(bridge, id.into_u64()) else {
                 return;
             };
-            if left.open.start.recording || left.open.start.sdk.is_some() {
-                left.open.left(now());
+            if left.start.recording || left.start.sdk.is_some() {
+                left.left(now());
             }
-            local::remember(bridge, left);
+            local::remember(left);
         });
     }
 
@@ -258,18 +255,10 @@ where
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
         contain(|| {
-            self.alone(|filter| layer::Filter::on_close(filter, id.clone(), cx));
-            let Some(Entry { open, context }) = self.table.remove(&id) else {
-                return;
-            };
-            open.close();
-            if open.start.recording || open.start.sdk.is_some() {
-                open.end(open.end_time());
+            let mut closing = Some(id);
+            while let Some(id) = closing {
+                closing = self.close(&id, &cx);
             }
-            // They hold on to the record.
-            drop(local::recall(self.callsites.bridge(), id.into_u64()));
-            drop(context);
-            local::give_back(open);
         });
     }
 }
@@ -285,6 +274,23 @@ impl Bridge {
         }
     }
 
+    /// Closes a span. Answers the one around it, if it was all that kept that one open.
+    fn close<S>(&self, id: &Id, cx: &Context<'_, S>) -> Option<Id> {
+        self.alone(|filter| layer::Filter::on_close(filter, id.clone(), cx.clone()));
+        let open = self.table.remove(id)?;
+        open.close();
+        if open.start.recording || open.start.sdk.is_some() {
+            open.end(open.end_time());
+        }
+        let parent = open.start.parent.as_ref();
+        let last = parent.filter(|parent| self.alone.is_some() && parent.release());
+        let last = last.map(|parent| Id::from_u64(parent.start.id));
+        // It holds on to the record.
+        drop(local::recall(self.callsites.bridge(), id.into_u64()));
+        local::give_back(open);
+        last
+    }
+
     /// Whether events want the fields of the spans that they are in.
     #[inline]
     fn follows(&self) -> bool {
@@ -292,10 +298,7 @@ impl Bridge {
         self.logs.is_some() || console.is_some_and(|filter| !filter.is_off())
     }
 
-    fn begin<S>(&self, attributes: &Attributes<'_>, id: &Id, cx: &Context<'_, S>)
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
+    fn begin<S>(&self, attributes: &Attributes<'_>, id: &Id, cx: &Context<'_, S>) {
         let metadata = attributes.metadata();
         let callsite = self.callsites.of(metadata);
         let wanted = |filter: &Filter| {
@@ -309,14 +312,20 @@ impl Bridge {
         let Some(open) = Arc::get_mut(&mut record) else {
             return;
         };
+        open.start.bridge = self.callsites.bridge();
         open.start.id = id.into_u64();
         open.start.metadata = Some(metadata);
         open.start.parent = match attributes.parent() {
-            Some(parent) => self.table.get(parent).map(|entry| entry.open),
+            Some(parent) => self.table.get(parent),
             None if attributes.is_contextual() => local::current(self.callsites.bridge()),
             None => None,
         };
-        let context = if let Some(export) = export {
+        if let Some(parent) = &open.start.parent
+            && self.alone.is_some()
+        {
+            parent.hold();
+        }
+        if let Some(export) = export {
             let parent = self.parent_of(attributes, open);
             let beginning = Beginning {
                 export,
@@ -327,23 +336,17 @@ impl Bridge {
             };
             beginning.begin(open);
             if export.activates {
-                Some(inside(&record, &parent))
+                open.start.context = Some(open.inside(&parent));
             } else {
                 open.start.around = Some(parent);
-                None
             }
         } else {
             open.start.export = None;
             let capture = Capture::span(&mut open.state_mut().fields, &self.redactor);
             attributes.record(&mut capture.of(&callsite));
-            None
-        };
-        let entry = Entry {
-            open: record,
-            context,
-        };
-        self.table.insert(id, entry.clone());
-        local::remember(self.callsites.bridge(), entry);
+        }
+        self.table.insert(id, Arc::clone(&record));
+        local::remember(record);
     }
 
     /// The context that a new exported span begins in.
@@ -360,10 +363,7 @@ impl Bridge {
     /// The context of a span, or of the nearest exported one around it.
     fn context_of(&self, open: Option<&Arc<Open>>) -> Option<OtelContext> {
         let exported = open?.exported()?;
-        match exported.start.around {
-            Some(_) => exported.place(),
-            None => self.table.get(&Id::from_u64(exported.start.id))?.context,
-        }
+        exported.start.context.clone().or_else(|| exported.place())
     }
 
     fn record(&self, open: &Open, values: &Record<'_>) {
@@ -387,17 +387,7 @@ impl Bridge {
 
     /// The record of an open span, and whether its layer is this one.
     pub(super) fn open(&self, id: &Id) -> Option<Arc<Open>> {
-        self.table.get(id).map(|entry| entry.open)
-    }
-}
-
-/// The context of a new span below `parent`.
-fn inside(record: &Arc<Open>, parent: &OtelContext) -> OtelContext {
-    let start = &record.start;
-    match &start.sdk {
-        Some(sdk) => sdk.clone(),
-        None if start.recording => parent.with_span(Handle(Arc::clone(record))),
-        None => parent.with_remote_span_context(start.span.clone()),
+        self.table.get(id)
     }
 }
 

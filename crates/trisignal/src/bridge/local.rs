@@ -9,7 +9,6 @@ use opentelemetry::trace::{SpanId, TraceContextExt as _};
 use opentelemetry::{Context, ContextGuard};
 
 use super::open::Open;
-use super::table::Entry;
 
 /// How many records a thread keeps for new spans.
 const SPARE: usize = 32;
@@ -24,23 +23,9 @@ thread_local! {
     static RECORDS: RefCell<Vec<Arc<Open>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A span of one of the bridges: a thread may have several subscribers, one after the other or inside of each other.
-#[derive(Debug)]
-struct Ours {
-    bridge: u64,
-    entry: Entry,
-}
-
-impl Ours {
-    #[inline]
-    fn is(&self, bridge: u64, id: u64) -> bool {
-        self.bridge == bridge && self.entry.open.start.id == id
-    }
-}
-
 /// A span that this thread is in.
 struct Entered {
-    span: Ours,
+    open: Arc<Open>,
     /// Its context is current as long.
     guard: Option<ContextGuard>,
     /// Where its context is not made the current one: what is that instead.
@@ -85,7 +70,7 @@ pub(crate) fn inside() -> Option<Arc<Open>> {
     let entered = ENTERED.try_with(|stack| {
         let stack = stack.try_borrow().ok()?;
         let innermost = stack.0.last()?;
-        let open = innermost.span.entry.open.exported()?;
+        let open = innermost.open.exported()?;
         Some((Arc::clone(open), innermost.outside?))
     });
     let (open, outside) = entered.ok().flatten()?;
@@ -105,19 +90,18 @@ impl Drop for Stack {
 }
 
 struct Nearby {
-    spans: [Option<Ours>; NEAR],
+    spans: [Option<Arc<Open>>; NEAR],
     next: usize,
 }
 
 /// Remembers a span that this thread will enter, in all likelihood.
 #[inline]
-pub(crate) fn remember(bridge: u64, entry: Entry) {
-    let span = Ours { bridge, entry };
+pub(crate) fn remember(open: Arc<Open>) {
     let forgotten = NEARBY.try_with(|nearby| {
         let mut nearby = nearby.try_borrow_mut().ok()?;
         let place = nearby.next % NEAR;
         nearby.next = place + 1;
-        nearby.spans[place].replace(span)
+        nearby.spans[place].replace(open)
     });
     // Out here: what ends with a context may be code of users.
     drop(forgotten);
@@ -125,30 +109,46 @@ pub(crate) fn remember(bridge: u64, entry: Entry) {
 
 /// What was remembered of a span, which is forgotten by that.
 #[inline]
-pub(crate) fn recall(bridge: u64, id: u64) -> Option<Entry> {
+pub(crate) fn recall(bridge: u64, id: u64) -> Option<Arc<Open>> {
     let recalled = NEARBY.try_with(|nearby| {
         let mut nearby = nearby.try_borrow_mut().ok()?;
         let place = nearby
             .spans
             .iter()
-            .position(|span| span.as_ref().is_some_and(|span| span.is(bridge, id)))?;
+            .position(|open| open.as_ref().is_some_and(|open| open.is(bridge, id)))?;
         // The next one to be remembered takes the place that became free.
         nearby.next = place;
         nearby.spans[place].take()
     });
-    Some(recalled.ok().flatten()?.entry)
+    recalled.ok().flatten()
+}
+
+/// Shows `look` a span that this thread remembers or is in.
+#[inline]
+pub(crate) fn with<T>(bridge: u64, id: u64, look: impl Fn(&Open) -> T) -> Option<T> {
+    let show = |open: &Arc<Open>| open.is(bridge, id).then(|| look(open));
+    let nearby = NEARBY.try_with(|nearby| {
+        let nearby = nearby.try_borrow().ok()?;
+        nearby.spans.iter().flatten().find_map(show)
+    });
+    nearby.ok().flatten().or_else(|| {
+        let entered = ENTERED.try_with(|stack| {
+            let stack = stack.try_borrow().ok()?;
+            stack.0.iter().rev().find_map(|entered| show(&entered.open))
+        });
+        entered.ok().flatten()
+    })
 }
 
 /// Enters a span.
 #[inline]
-pub(crate) fn enter(bridge: u64, entry: Entry) {
-    let guard = entry.context.clone().map(Context::attach);
+pub(crate) fn enter(open: Arc<Open>) {
+    let guard = open.start.context.clone().map(Context::attach);
     let outside = (guard.is_none() && BYPASSED.load(Ordering::Acquire)).then(Outside::now);
-    let span = Ours { bridge, entry };
     let _ = ENTERED.try_with(|stack| {
         if let Ok(mut stack) = stack.try_borrow_mut() {
             stack.0.push(Entered {
-                span,
+                open,
                 guard,
                 outside,
             });
@@ -158,10 +158,10 @@ pub(crate) fn enter(bridge: u64, entry: Entry) {
 
 /// Leaves a span, in whatever order.
 #[inline]
-pub(crate) fn leave(bridge: u64, id: u64) -> Option<Entry> {
+pub(crate) fn leave(bridge: u64, id: u64) -> Option<Arc<Open>> {
     let left = ENTERED.try_with(|stack| {
         let mut stack = stack.try_borrow_mut().ok()?;
-        let is_it = |entered: &Entered| entered.span.is(bridge, id);
+        let is_it = |entered: &Entered| entered.open.is(bridge, id);
         if stack.0.last().is_some_and(is_it) {
             return stack.0.pop();
         }
@@ -169,7 +169,7 @@ pub(crate) fn leave(bridge: u64, id: u64) -> Option<Entry> {
         Some(stack.0.remove(place))
     });
     // The guard is dropped out here: what ends with a context may be code of users.
-    Some(left.ok().flatten()?.span.entry)
+    Some(left.ok().flatten()?.open)
 }
 
 /// The innermost span of `bridge` that this thread is in.
@@ -178,8 +178,8 @@ pub(crate) fn current(bridge: u64) -> Option<Arc<Open>> {
     let current = ENTERED.try_with(|stack| {
         let stack = stack.try_borrow().ok()?;
         let mut entered = stack.0.iter().rev();
-        let innermost = entered.find(|entered| entered.span.bridge == bridge)?;
-        Some(Arc::clone(&innermost.span.entry.open))
+        let innermost = entered.find(|entered| entered.open.start.bridge == bridge)?;
+        Some(Arc::clone(&innermost.open))
     });
     current.ok().flatten()
 }

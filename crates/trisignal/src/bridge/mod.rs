@@ -7,6 +7,7 @@
 //! What means something else than in `tracing-opentelemetry` is in `docs/spans.md`.
 
 pub(crate) mod callsite;
+mod core;
 pub(crate) mod correlated;
 pub(crate) mod current;
 pub(crate) mod cut;

@@ -3,7 +3,7 @@
 //! Records are reused: a thread keeps some whose spans have ended, with the memory of their buffers.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt};
@@ -32,6 +32,8 @@ pub(crate) struct Open {
     last_exit: AtomicU64,
     /// `tracing` has closed it: its ID may be another span's.
     closed: AtomicBool,
+    /// How many handles and open spans inside of it keep it from being closed, where nobody else counts them.
+    holders: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct Start {
     pub(crate) export: Option<Arc<SpanExport>>,
     /// The `tracing` span that it is in.
     pub(crate) parent: Option<Arc<Open>>,
+    /// Whose it is: a thread may have several subscribers, one after the other or inside of each other.
+    pub(crate) bridge: u64,
     /// The ID in `tracing`.
     pub(crate) id: u64,
     pub(crate) metadata: Option<&'static Metadata<'static>>,
@@ -54,7 +58,9 @@ pub(crate) struct Start {
     pub(crate) recording: bool,
     /// The context with the SDK's own span, where processors of the user want to see it; nothing is kept here then.
     pub(crate) sdk: Option<Context>,
-    /// The context around it, where its own is not kept beside it but made when somebody asks.
+    /// The context inside of it, which is the current one while it is entered.
+    pub(crate) context: Option<Context>,
+    /// The context around it, where its own is not kept but made when somebody asks.
     pub(crate) around: Option<Context>,
 }
 
@@ -80,6 +86,7 @@ impl Default for Start {
         Self {
             export: None,
             parent: None,
+            bridge: 0,
             id: 0,
             metadata: None,
             span: SpanContext::NONE,
@@ -88,6 +95,7 @@ impl Default for Start {
             time: 0,
             recording: false,
             sdk: None,
+            context: None,
             around: None,
         }
     }
@@ -116,6 +124,7 @@ impl Default for Open {
             start: Start::default(),
             last_exit: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            holders: AtomicUsize::new(1),
             state: Mutex::default(),
         }
     }
@@ -133,6 +142,22 @@ impl Open {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[inline]
+    pub(crate) fn is(&self, bridge: u64, id: u64) -> bool {
+        self.start.id == id && self.start.bridge == bridge
+    }
+
+    /// One more keeps it open.
+    pub(crate) fn hold(&self) {
+        // As with `Arc`: who takes another hold has one.
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less does; whether it was the last.
+    pub(crate) fn release(&self) -> bool {
+        self.holders.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
     /// This span or the nearest one around it that has a place in a trace.
     pub(crate) fn exported(self: &Arc<Self>) -> Option<&Arc<Self>> {
         let mut open = self;
@@ -143,13 +168,17 @@ impl Open {
     }
 
     /// The context inside of it, where that is made when somebody asks.
-    pub(crate) fn context(self: &Arc<Self>) -> Option<Context> {
-        let around = self.start.around.as_ref()?;
-        Some(match &self.start.sdk {
+    pub(crate) fn context(&self) -> Option<Context> {
+        Some(self.inside(self.start.around.as_ref()?))
+    }
+
+    /// The context inside of it, which is in `around`.
+    pub(crate) fn inside(&self, around: &Context) -> Context {
+        match &self.start.sdk {
             Some(sdk) => sdk.clone(),
-            None if self.start.recording => around.with_span(Handle(Arc::clone(self))),
+            None if self.start.recording => around.with_span(Handle::new(self)),
             None => around.with_remote_span_context(self.start.span.clone()),
-        })
+        }
     }
 
     /// The same with a span that says where it is and nothing else: the parent of other spans.
@@ -172,9 +201,11 @@ impl Open {
         start.time = 0;
         start.recording = false;
         start.sdk = None;
+        start.context = None;
         start.around = None;
         *self.last_exit.get_mut() = 0;
         *self.closed.get_mut() = false;
+        *self.holders.get_mut() = 1;
         let state = self.state_mut();
         state.ended = false;
         state.name = Cow::Borrowed("");

@@ -5,9 +5,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use opentelemetry::Context;
 use tracing::span::Id;
 
 use super::open::Open;
@@ -15,53 +14,69 @@ use super::open::Open;
 /// Enough that threads seldom meet.
 const SHARDS: usize = 64;
 
-/// An open span and the OpenTelemetry context inside of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) open: Arc<Open>,
-    /// `None` for spans that are not exported.
-    pub(crate) context: Option<Context>,
-}
-
-type Shard = HashMap<u64, Entry, BuildHasherDefault<IdHasher>>;
+type Shard = HashMap<u64, Arc<Open>, BuildHasherDefault<IdHasher>>;
 
 #[derive(Debug)]
 pub(crate) struct Table {
+    bridge: u64,
     shards: Box<[Mutex<Shard>]>,
 }
 
-impl Default for Table {
-    fn default() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-        }
-    }
+/// The tables of all bridges of the process, for those who know a span by numbers only.
+static TABLES: Mutex<Vec<Weak<Table>>> = Mutex::new(Vec::new());
+
+/// A span of any bridge, while it is open.
+pub(crate) fn find(bridge: u64, id: u64) -> Option<Arc<Open>> {
+    let table = {
+        let tables = lock(&TABLES);
+        let mut alive = tables.iter().filter_map(Weak::upgrade);
+        alive.find(|table| table.bridge == bridge)
+    };
+    table?.get(&Id::from_u64(id))
 }
 
 impl Table {
-    pub(crate) fn insert(&self, id: &Id, entry: Entry) {
-        let old = self.shard(id).insert(id.into_u64(), entry);
+    /// The table of a bridge, which has one.
+    pub(crate) fn new(bridge: u64) -> Arc<Self> {
+        let table = Arc::new(Self {
+            bridge,
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        });
+        let mut tables = lock(&TABLES);
+        tables.retain(|table| table.strong_count() > 0);
+        tables.push(Arc::downgrade(&table));
+        table
+    }
+
+    pub(crate) fn bridge(&self) -> u64 {
+        self.bridge
+    }
+
+    pub(crate) fn insert(&self, id: &Id, open: Arc<Open>) {
+        let old = self.shard(id).insert(id.into_u64(), open);
         // Outside of the lock: what ends with a context may be code of users.
         drop(old);
     }
 
     #[inline]
-    pub(crate) fn get(&self, id: &Id) -> Option<Entry> {
+    pub(crate) fn get(&self, id: &Id) -> Option<Arc<Open>> {
         self.shard(id).get(&id.into_u64()).cloned()
     }
 
-    pub(crate) fn remove(&self, id: &Id) -> Option<Entry> {
+    pub(crate) fn remove(&self, id: &Id) -> Option<Arc<Open>> {
         self.shard(id).remove(&id.into_u64())
     }
 
     #[inline]
     fn shard(&self, id: &Id) -> MutexGuard<'_, Shard> {
         let shard = spread(id.into_u64()) >> (64 - SHARDS.ilog2());
-        // Nothing panics under this lock but a lack of memory.
-        self.shards[shard as usize]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shards[shard as usize])
     }
+}
+
+/// Nothing panics under the locks of this module but a lack of memory.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[inline]

@@ -6,9 +6,8 @@ use std::time::Instant;
 use opentelemetry::Context as OtelContext;
 use tracing::dispatcher::{self, WeakDispatch};
 use tracing::span::Id;
-use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata};
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
 
 use super::super::callsite::{self, Callsite, Judge};
 use super::super::correlated::Digits;
@@ -54,10 +53,7 @@ impl Happened<'_> {
 }
 
 impl Bridge {
-    pub(super) fn takers<S>(&self, happened: &Happened<'_>, cx: &Context<'_, S>) -> Takers
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
+    pub(super) fn takers<S>(&self, happened: &Happened<'_>, cx: &Context<'_, S>) -> Takers {
         let Happened {
             event,
             metadata,
@@ -105,7 +101,7 @@ impl Bridge {
     /// The span that an event is in.
     fn around(&self, event: &Event<'_>) -> Option<Arc<Open>> {
         match event.parent() {
-            Some(parent) => self.table.get(parent).map(|entry| entry.open),
+            Some(parent) => self.table.get(parent),
             None if event.is_contextual() => local::current(self.callsites.bridge()),
             None => None,
         }
