@@ -84,6 +84,9 @@ pub(crate) enum Verdict {
 /// Grows when the directives of any filter change.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
+/// Whether any filter of the process ever had directives that follow spans: nearly none has, and it is asked at each step of a span.
+static ANY_DYNAMIC: AtomicBool = AtomicBool::new(false);
+
 /// Directives with the state that following them takes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directives {
@@ -115,6 +118,7 @@ impl Filter {
     }
 
     fn new(directives: Directives) -> Filter {
+        directives.announce();
         Filter {
             cell: Arc::new(FilterCell {
                 dynamic: AtomicBool::new(directives.dynamic),
@@ -157,6 +161,7 @@ impl Filter {
     /// name spans.
     pub(crate) fn adopt(&self, cell: &FilterCell) {
         let directives = Directives::clone(&self.cell.load());
+        directives.announce();
         // Rather asked in vain than not asked: in between both may follow spans.
         cell.dynamic.fetch_or(directives.dynamic, Ordering::AcqRel);
         let (dynamic, off) = (directives.dynamic, directives.are_off());
@@ -227,6 +232,13 @@ impl Filter {
 }
 
 impl Directives {
+    /// Has everybody look at filters again that may follow spans.
+    fn announce(&self) {
+        if self.dynamic {
+            ANY_DYNAMIC.store(true, Ordering::Release);
+        }
+    }
+
     fn are_off(&self) -> bool {
         self.env.max_level_hint() == Some(LevelFilter::OFF)
     }
@@ -338,7 +350,7 @@ impl Union {
     /// Whether any of the filters wants to know what spans do.
     #[inline]
     pub(crate) fn follows(&self) -> bool {
-        self.0.all().any(|filter| filter.cell.is_dynamic())
+        ANY_DYNAMIC.load(Ordering::Acquire) && self.0.all().any(|filter| filter.cell.is_dynamic())
     }
 }
 

@@ -24,6 +24,7 @@ use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::otlp::LogExport;
 use super::events::scratch::{Nesting, with_scratch};
+use super::events::trace::Home;
 use super::local;
 use super::open::Open;
 use super::spans::SpanExport;
@@ -225,7 +226,7 @@ impl<S: Subscriber> Layer<S> for Bridge {
             let Some(left) = local::leave(bridge, id.into_u64()) else {
                 return;
             };
-            if left.start.recording || left.start.sdk.is_some() {
+            if left.is_awaited() {
                 left.left(now());
             }
             local::remember(left);
@@ -277,17 +278,22 @@ impl Bridge {
     /// Closes a span. Answers the one around it, if it was all that kept that one open.
     fn close<S>(&self, id: &Id, cx: &Context<'_, S>) -> Option<Id> {
         self.alone(|filter| layer::Filter::on_close(filter, id.clone(), cx.clone()));
-        let open = self.table.remove(id)?;
-        open.close();
-        if open.start.recording || open.start.sdk.is_some() {
-            open.end(open.end_time());
-        }
-        let parent = open.start.parent.as_ref();
-        let last = parent.filter(|parent| self.alone.is_some() && parent.release());
-        let last = last.map(|parent| Id::from_u64(parent.start.id));
+        let mut record = self.table.remove(id)?;
         // It holds on to the record.
         drop(local::recall(self.callsites.bridge(), id.into_u64()));
-        local::give_back(open);
+        let parent = record.start.parent.as_ref();
+        let last = parent.filter(|parent| self.alone.is_some() && parent.release());
+        let last = last.map(|parent| Id::from_u64(parent.start.id));
+        if let Some(open) = Arc::get_mut(&mut record) {
+            open.end_mut();
+            open.reset();
+            local::keep_record(record);
+        } else {
+            record.close();
+            if record.is_awaited() {
+                record.end(record.end_time());
+            }
+        }
         last
     }
 
@@ -336,9 +342,9 @@ impl Bridge {
             };
             beginning.begin(open);
             if export.activates {
-                open.start.context = Some(open.inside(&parent));
+                open.start.context = Some(parent.with(|parent| open.inside(parent)));
             } else {
-                open.start.around = Some(parent);
+                open.start.around = Some(parent.context());
             }
         } else {
             open.start.export = None;
@@ -350,14 +356,13 @@ impl Bridge {
     }
 
     /// The context that a new exported span begins in.
-    fn parent_of(&self, attributes: &Attributes<'_>, open: &Open) -> OtelContext {
+    fn parent_of(&self, attributes: &Attributes<'_>, open: &Open) -> Home {
         if !attributes.is_contextual() {
-            return self
-                .context_of(open.start.parent.as_ref())
-                .unwrap_or_default();
+            let parent = self.context_of(open.start.parent.as_ref());
+            return Home::Named(parent.unwrap_or_default());
         }
         let inside = local::inside().and_then(|inside| inside.place());
-        inside.unwrap_or_else(OtelContext::current)
+        inside.map_or(Home::Current, Home::Named)
     }
 
     /// The context of a span, or of the nearest exported one around it.

@@ -191,13 +191,9 @@ pub(crate) fn new_record() -> Arc<Open> {
     spare.ok().flatten().unwrap_or_default()
 }
 
-/// Keeps a record for another span, if nobody else has it any more.
+/// Keeps a record for another span.
 #[inline]
-pub(crate) fn give_back(mut record: Arc<Open>) {
-    let Some(open) = Arc::get_mut(&mut record) else {
-        return;
-    };
-    open.reset();
+pub(crate) fn keep_record(record: Arc<Open>) {
     let _ = RECORDS.try_with(|records| {
         if let Ok(mut records) = records.try_borrow_mut()
             && records.len() < SPARE

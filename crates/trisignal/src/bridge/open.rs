@@ -212,7 +212,9 @@ impl Open {
         state.kind = 1;
         state.status = StatusCode::Unset;
         state.description.clear();
-        state.description.shrink_to(KEPT);
+        if state.description.capacity() > KEPT {
+            state.description = String::new();
+        }
         state.correlation = Correlated::None;
         state.fields.reset(KEPT);
         state.extra.reset(KEPT);
@@ -238,6 +240,11 @@ impl Open {
             0 => now(),
             left => left,
         }
+    }
+
+    /// Whether anybody gets it when it has ended.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.start.recording || self.start.sdk.is_some()
     }
 
     /// Where it goes, if anything of it does.
@@ -367,15 +374,35 @@ impl Open {
         if let Some(sdk) = &self.start.sdk {
             return sdk.span().end_with_timestamp(system_time(time));
         }
-        self.change(|state, export| {
-            state.ended = true;
-            export.ledger.spans.ended(Sampled::RecordAndSample);
-            export.write(&self.start, state, time.max(self.start.time));
-        });
+        self.change(|state, export| state.end(&self.start, export, time));
+    }
+
+    /// Ends a span that nobody else has.
+    pub(crate) fn end_mut(&mut self) {
+        if self.start.sdk.is_some() {
+            return self.end(self.end_time());
+        }
+        if !self.start.recording {
+            return;
+        }
+        let time = self.end_time();
+        let state = self.state.get_mut();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        if let Some(export) = &self.start.export
+            && !state.ended
+        {
+            state.end(&self.start, export, time);
+        }
     }
 }
 
 impl State {
+    fn end(&mut self, start: &Start, export: &SpanExport, time: u64) {
+        self.ended = true;
+        export.ledger.spans.ended(Sampled::RecordAndSample);
+        export.write(start, self, time.max(start.time));
+    }
+
     /// `Ok` is final, `Error` is not taken back, and a later description replaces an earlier one.
     pub(crate) fn set_status(&mut self, code: StatusCode, description: &str) {
         match (self.status, code) {

@@ -16,6 +16,7 @@ use super::correlated::Correlated;
 use super::directives::Directives;
 use super::events::capture::Capture;
 use super::events::fields::Value;
+use super::events::trace::Home;
 use super::ids;
 use super::open::{Open, key_value};
 use super::spans::SpanExport;
@@ -29,7 +30,7 @@ pub(crate) struct Beginning<'a> {
     pub(crate) export: &'a Arc<SpanExport>,
     pub(crate) attributes: &'a Attributes<'a>,
     pub(crate) callsite: &'a Callsite,
-    pub(crate) parent: &'a Context,
+    pub(crate) parent: &'a Home,
     /// Whether events want its fields even when nobody wants the span.
     pub(crate) followed: bool,
 }
@@ -56,10 +57,11 @@ impl Beginning<'_> {
             open.start.sdk = Some(self.begin_sdk(open, tracer, asked));
             return;
         }
-        if self.parent.is_telemetry_suppressed() {
-            return;
-        }
-        let added = self.sample(open, &asked);
+        let added = if self.export.sampling.built_in.is_some() {
+            self.parent.with(|parent| self.sample(open, &asked, parent))
+        } else {
+            self.sample(open, &asked, &self.parent.context())
+        };
         if !open.start.recording {
             return;
         }
@@ -95,8 +97,11 @@ impl Beginning<'_> {
     }
 
     /// Asks the sampler, and gives the span its place in the trace. Answers the attributes that the sampler adds.
-    fn sample(&self, open: &mut Open, asked: &Asked) -> Vec<KeyValue> {
-        let around = self.parent.span();
+    fn sample(&self, open: &mut Open, asked: &Asked, parent: &Context) -> Vec<KeyValue> {
+        if parent.is_telemetry_suppressed() {
+            return Vec::new();
+        }
+        let around = parent.span();
         let around = Some(around.span_context()).filter(|around| around.is_valid());
         let trace_id = around.map_or_else(ids::trace_id, SpanContext::trace_id);
         let attributes: Vec<_> = if self.export.sampling.needs_attributes() {
@@ -106,18 +111,18 @@ impl Beginning<'_> {
         };
         let (sampled, attributes, trace_state) = match &self.export.sampling.built_in {
             Some(sampler) => {
-                let parent = around.unwrap_or(&SpanContext::NONE);
+                let span = around.unwrap_or(&SpanContext::NONE);
                 let Answer { sampled, state } = sampler.decide(&Question {
-                    context: Some(self.parent),
-                    parent,
+                    context: Some(parent),
+                    parent: span,
                     trace_id,
                     name: &asked.name,
                     kind: &asked.kind,
                     attributes: &attributes,
                 });
-                (sampled, Vec::new(), state.apply(parent.trace_state()))
+                (sampled, Vec::new(), state.apply(span.trace_state()))
             }
-            None => self.ask_sampler(trace_id, asked, &attributes),
+            None => self.ask_sampler(trace_id, asked, &attributes, parent),
         };
         let counted = if sampled {
             Sampled::RecordAndSample
@@ -139,6 +144,12 @@ impl Beginning<'_> {
         open.start.parent_span_id = around.map_or(SpanId::INVALID, SpanContext::span_id);
         open.start.parent_is_remote = around.is_some_and(SpanContext::is_remote);
         open.start.recording = sampled;
+        if sampled {
+            open.state_mut().correlation = match Correlated::of(parent) {
+                given @ Correlated::Id(_) => given,
+                _ => Correlated::of_trace(trace_id),
+            };
+        }
         attributes
     }
 
@@ -148,9 +159,10 @@ impl Beginning<'_> {
         trace_id: TraceId,
         asked: &Asked,
         attributes: &[KeyValue],
+        parent: &Context,
     ) -> (bool, Vec<KeyValue>, TraceState) {
         let result = self.export.sampling.sampler.should_sample(
-            Some(self.parent),
+            Some(parent),
             trace_id,
             &asked.name,
             &asked.kind,
@@ -164,14 +176,9 @@ impl Beginning<'_> {
     /// What a span that is recorded has from its start.
     fn describe(&self, open: &mut Open, asked: Asked, added: &[KeyValue]) {
         let status = asked.directives.status();
-        let correlation = match Correlated::of(self.parent) {
-            given @ Correlated::Id(_) => given,
-            _ => Correlated::of_trace(open.start.span.trace_id()),
-        };
         let state = open.state_mut();
         state.name = asked.name;
         state.kind = kind_number(&asked.kind);
-        state.correlation = correlation;
         for attribute in added {
             state.extra.set_otel(&self.export.redacted(attribute));
         }
@@ -185,7 +192,8 @@ impl Beginning<'_> {
 
     fn show_baggage(&self, open: &mut Open) {
         let state = open.state_mut();
-        let baggage = self.parent.baggage();
+        let parent = self.parent.context();
+        let baggage = parent.baggage();
         for key in &self.export.baggage {
             if let Some(value) = baggage.get(key)
                 && !state.fields.contains(key)
@@ -208,8 +216,9 @@ impl Beginning<'_> {
             .with_kind(asked.kind)
             .with_start_time(system_time(open.start.time))
             .with_attributes::<Vec<KeyValue>>(attributes);
-        let span = tracer.build_with_context(builder, self.parent);
-        let context = self.parent.with_span(span);
+        let parent = self.parent.context();
+        let span = tracer.build_with_context(builder, &parent);
+        let context = parent.with_span(span);
         if let Some(status) = status {
             context.span().set_status(status);
         }

@@ -28,25 +28,34 @@ impl TraceIds {
     }
 }
 
-/// The context of one event.
+/// The context of one event, or that in which a span begins.
 pub(crate) enum Home {
-    /// The context of this thread, as for nearly all events.
+    /// The context of this thread, as nearly always.
     Current,
     /// Another one, because the event names its parent or says that it has none.
     Named(Context),
 }
 
 impl Home {
+    /// Shows it to `look`, which is no code of users: that may make another context the current one.
+    #[inline]
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&Context) -> T) -> T {
+        match self {
+            Home::Current => Context::map_current(look),
+            Home::Named(cx) => look(cx),
+        }
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        self.with(Context::clone)
+    }
+
     /// The position in the trace, and the correlation ID.
     pub(crate) fn read(&self) -> (Option<TraceIds>, Correlated) {
-        let read = |cx: &Context| {
+        self.with(|cx| {
             let span = TraceIds::of(cx.span().span_context());
             (span, Correlated::of(cx))
-        };
-        match self {
-            Home::Current => Context::map_current(read),
-            Home::Named(cx) => read(cx),
-        }
+        })
     }
 
     /// Adds the baggage members called `keys` to `fields`, as far as there are no fields of these names.

@@ -84,7 +84,7 @@ impl Bridge {
             around
                 .as_ref()
                 .and_then(Open::exported)
-                .filter(|span| span.start.recording || span.start.sdk.is_some())
+                .filter(|span| span.is_awaited())
                 .cloned()
         } else {
             None
