@@ -199,27 +199,18 @@ impl Open {
         start.parent_span_id = SpanId::INVALID;
         start.parent_is_remote = false;
         start.time = 0;
-        start.recording = false;
         start.sdk = None;
         start.context = None;
         start.around = None;
+        let recorded = std::mem::take(&mut start.recording);
         *self.last_exit.get_mut() = 0;
         *self.closed.get_mut() = false;
         *self.holders.get_mut() = 1;
         let state = self.state_mut();
-        state.ended = false;
-        state.name = Cow::Borrowed("");
-        state.kind = 1;
-        state.status = StatusCode::Unset;
-        state.description.clear();
-        if state.description.capacity() > KEPT {
-            state.description = String::new();
-        }
-        state.correlation = Correlated::None;
         state.fields.reset(KEPT);
-        state.extra.reset(KEPT);
-        state.events.reset(KEPT);
-        state.links.reset(KEPT);
+        if recorded {
+            state.reset();
+        }
     }
 
     pub(crate) fn close(&self) {
@@ -397,6 +388,22 @@ impl Open {
 }
 
 impl State {
+    /// Forgets what only a span has that is recorded.
+    fn reset(&mut self) {
+        self.ended = false;
+        self.name = Cow::Borrowed("");
+        self.kind = 1;
+        self.status = StatusCode::Unset;
+        self.description.clear();
+        if self.description.capacity() > KEPT {
+            self.description = String::new();
+        }
+        self.correlation = Correlated::None;
+        self.extra.reset(KEPT);
+        self.events.reset(KEPT);
+        self.links.reset(KEPT);
+    }
+
     fn end(&mut self, start: &Start, export: &SpanExport, time: u64) {
         self.ended = true;
         export.ledger.spans.ended(Sampled::RecordAndSample);

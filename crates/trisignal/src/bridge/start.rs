@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{
-    SpanBuilder, SpanContext, SpanId, SpanKind, TraceContextExt, TraceId, TraceState, Tracer as _,
+    SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceState, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SdkTracer};
@@ -35,13 +35,6 @@ pub(crate) struct Beginning<'a> {
     pub(crate) followed: bool,
 }
 
-/// What is asked before the rest is read.
-struct Asked {
-    name: Cow<'static, str>,
-    kind: SpanKind,
-    directives: Directives,
-}
-
 impl Beginning<'_> {
     /// Fills in a record that nobody else has yet.
     pub(crate) fn begin(&self, open: &mut Open) {
@@ -51,78 +44,86 @@ impl Beginning<'_> {
         }
         let needs_attributes = self.export.sampling.needs_attributes();
         let reads = needs_attributes || self.followed || self.export.tracer.is_some();
-        let asked = self.ask(reads.then_some(&mut *open));
-        open.start.time = now();
+        let directives = self.read(open, reads);
+        let kind = directives.as_ref().and_then(|said| said.kind.clone());
+        let kind = kind.unwrap_or(SpanKind::Internal);
+        let status = directives.as_ref().and_then(Directives::status);
         if let Some(tracer) = &self.export.tracer {
-            open.start.sdk = Some(self.begin_sdk(open, tracer, asked));
+            open.start.sdk = Some(self.begin_sdk(open, tracer, kind, status));
             return;
         }
         let added = if self.export.sampling.built_in.is_some() {
-            self.parent.with(|parent| self.sample(open, &asked, parent))
+            self.parent.with(|parent| self.sample(open, &kind, parent))
         } else {
-            self.sample(open, &asked, &self.parent.context())
+            self.sample(open, &kind, &self.parent.context())
         };
         if !open.start.recording {
             return;
         }
+        open.start.time = now();
+        let state = open.state_mut();
         if !reads {
-            let fields = &mut open.state_mut().fields;
-            let capture = Capture::span(fields, &self.export.redactor);
+            let capture = Capture::span(&mut state.fields, &self.export.redactor);
             self.attributes.record(&mut capture.of(self.callsite));
         }
-        self.describe(open, asked, &added);
+        state.kind = kind_number(&kind);
+        for attribute in added.iter().flatten() {
+            state.extra.set_otel(&self.export.redacted(attribute));
+        }
+        if !self.export.baggage.is_empty() {
+            self.show_baggage(open);
+        }
+        if let Some(status) = status {
+            open.set_status(&status);
+        }
     }
 
-    /// Reads what the span says of itself, and all of its fields where it is for `open`.
-    fn ask(&self, open: Option<&mut Open>) -> Asked {
-        let metadata = self.attributes.metadata();
-        let mut directives = Directives::default();
-        if let Some(open) = open {
-            let fields = &mut open.state_mut().fields;
-            let capture = Capture::span(fields, &self.export.redactor);
-            let mut capture = capture.of(self.callsite).with(&mut directives);
+    /// Reads the name and what else the span says of itself, and, if it `reads` them, all of its fields.
+    fn read(&self, open: &mut Open, reads: bool) -> Option<Directives> {
+        let state = open.state_mut();
+        let mut directives = self.callsite.has_directives.then(Directives::default);
+        if reads {
+            let capture = Capture::span(&mut state.fields, &self.export.redactor);
+            let mut capture = capture.of(self.callsite).with(directives.as_mut());
             self.attributes.record(&mut capture);
-        } else if self.callsite.has_directives {
-            self.attributes.record(&mut directives);
+        } else if let Some(directives) = &mut directives {
+            self.attributes.record(directives);
         }
-        let name = match directives.name.take() {
+        let given = directives.as_mut().and_then(|said| said.name.take());
+        state.name = match given {
             Some(name) => self.export.shown_name(Cow::Owned(name)),
-            None => Cow::Borrowed(metadata.name()),
+            None => Cow::Borrowed(self.attributes.metadata().name()),
         };
-        Asked {
-            name,
-            kind: directives.kind.take().unwrap_or(SpanKind::Internal),
-            directives,
-        }
+        directives
     }
 
-    /// Asks the sampler, and gives the span its place in the trace. Answers the attributes that the sampler adds.
-    fn sample(&self, open: &mut Open, asked: &Asked, parent: &Context) -> Vec<KeyValue> {
+    /// Asks the sampler, and gives the span its place in the trace. Answers the attributes that a sampler of the user adds.
+    fn sample(&self, open: &mut Open, kind: &SpanKind, parent: &Context) -> Option<Vec<KeyValue>> {
         if parent.is_telemetry_suppressed() {
-            return Vec::new();
+            return None;
         }
+        let sampling = &self.export.sampling;
         let around = parent.span();
         let around = Some(around.span_context()).filter(|around| around.is_valid());
         let trace_id = around.map_or_else(ids::trace_id, SpanContext::trace_id);
-        let attributes: Vec<_> = if self.export.sampling.needs_attributes() {
-            open.state_mut().fields.iter().map(key_value).collect()
-        } else {
-            Vec::new()
+        let state = open.state_mut();
+        let fields = sampling.needs_attributes().then(|| state.fields.iter());
+        let attributes = fields.map(|fields| fields.map(key_value).collect::<Vec<_>>());
+        let span = around.unwrap_or(&SpanContext::NONE);
+        let question = Question {
+            context: Some(parent),
+            parent: span,
+            trace_id,
+            name: &state.name,
+            kind,
+            attributes: attributes.as_deref().unwrap_or_default(),
         };
-        let (sampled, attributes, trace_state) = match &self.export.sampling.built_in {
+        let (sampled, added, trace_state) = match &sampling.built_in {
             Some(sampler) => {
-                let span = around.unwrap_or(&SpanContext::NONE);
-                let Answer { sampled, state } = sampler.decide(&Question {
-                    context: Some(parent),
-                    parent: span,
-                    trace_id,
-                    name: &asked.name,
-                    kind: &asked.kind,
-                    attributes: &attributes,
-                });
-                (sampled, Vec::new(), state.apply(span.trace_state()))
+                let Answer { sampled, state } = sampler.decide(&question);
+                (sampled, None, state.apply(span.trace_state()))
             }
-            None => self.ask_sampler(trace_id, asked, &attributes, parent),
+            None => self.ask_sampler(&question),
         };
         let counted = if sampled {
             Sampled::RecordAndSample
@@ -150,44 +151,21 @@ impl Beginning<'_> {
                 _ => Correlated::of_trace(trace_id),
             };
         }
-        attributes
+        added
     }
 
     /// The decision of a sampler of the user: whether it is sampled, attributes to add, and its trace state.
-    fn ask_sampler(
-        &self,
-        trace_id: TraceId,
-        asked: &Asked,
-        attributes: &[KeyValue],
-        parent: &Context,
-    ) -> (bool, Vec<KeyValue>, TraceState) {
+    fn ask_sampler(&self, question: &Question<'_>) -> (bool, Option<Vec<KeyValue>>, TraceState) {
         let result = self.export.sampling.sampler.should_sample(
-            Some(parent),
-            trace_id,
-            &asked.name,
-            &asked.kind,
-            attributes,
+            question.context,
+            question.trace_id,
+            question.name,
+            question.kind,
+            question.attributes,
             &[],
         );
         let sampled = result.decision == SamplingDecision::RecordAndSample;
-        (sampled, result.attributes, result.trace_state)
-    }
-
-    /// What a span that is recorded has from its start.
-    fn describe(&self, open: &mut Open, asked: Asked, added: &[KeyValue]) {
-        let status = asked.directives.status();
-        let state = open.state_mut();
-        state.name = asked.name;
-        state.kind = kind_number(&asked.kind);
-        for attribute in added {
-            state.extra.set_otel(&self.export.redacted(attribute));
-        }
-        if !self.export.baggage.is_empty() {
-            self.show_baggage(open);
-        }
-        if let Some(status) = status {
-            open.set_status(&status);
-        }
+        (sampled, Some(result.attributes), result.trace_state)
     }
 
     fn show_baggage(&self, open: &mut Open) {
@@ -205,15 +183,24 @@ impl Beginning<'_> {
     }
 
     /// Has the SDK make the span, for the processors of the user.
-    fn begin_sdk(&self, open: &mut Open, tracer: &SdkTracer, asked: Asked) -> Context {
-        let status = asked.directives.status();
-        let fields = open.state_mut().fields.iter();
-        let attributes = fields
+    fn begin_sdk(
+        &self,
+        open: &mut Open,
+        tracer: &SdkTracer,
+        kind: SpanKind,
+        status: Option<Status>,
+    ) -> Context {
+        open.start.time = now();
+        let state = open.state_mut();
+        let name = std::mem::take(&mut state.name);
+        let attributes = state
+            .fields
+            .iter()
             .chain(self.callsite.place.iter())
             .map(key_value)
             .collect();
-        let builder = SpanBuilder::from_name(asked.name)
-            .with_kind(asked.kind)
+        let builder = SpanBuilder::from_name(name)
+            .with_kind(kind)
             .with_start_time(system_time(open.start.time))
             .with_attributes::<Vec<KeyValue>>(attributes);
         let parent = self.parent.context();

@@ -152,8 +152,8 @@ impl<'a> Capture<'a> {
     }
 
     /// Has `directives` read the fields that are for them, in the same pass.
-    pub(crate) fn with(mut self, directives: &'a mut Directives) -> Self {
-        self.directives = Some(directives);
+    pub(crate) fn with(mut self, directives: Option<&'a mut Directives>) -> Self {
+        self.directives = directives;
         self
     }
 
