@@ -1,11 +1,18 @@
-//! Instruments of the global meter that follow the provider when it is installed late or replaced.
+//! The instruments of this crate, and the seam to whoever provides them.
 //!
 //! An instrument made from the global meter before a provider is installed stays a no-op for ever.
 //! Here the provider is looked at on each use (one read lock and one pointer comparison) and the
 //! instruments are made anew when it is another one, so a layer or a static that is older than the
 //! set-up of telemetry works as soon as that is done.
+//!
+//! # Bound instruments
+//!
+//! A layer measures most exchanges with attributes that it has measured before, and an instrument that is
+//! bound to them need not look at them. But binding is experimental in OpenTelemetry's API: where a
+//! provider doesn't know of it, a bound instrument measures nothing. So it is done only with those of a
+//! provider that [`set_binding`] names.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use opentelemetry::global;
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
@@ -20,9 +27,28 @@ pub(crate) const SCOPE: &str = "trisignal-instrumentation";
 
 type Provider = Arc<dyn MeterProvider + Send + Sync>;
 
+/// The provider whose instruments can be bound.
+static BINDING: RwLock<Option<Weak<dyn MeterProvider + Send + Sync>>> = RwLock::new(None);
+
+/// Says that bound instruments of `provider` measure the same as others. It should be the global one.
+/// The last call of a process counts.
+///
+/// `trisignal` says so of its own when it is installed. Without it everything is measured as well, and
+/// takes longer.
+pub fn set_binding(provider: &Arc<dyn MeterProvider + Send + Sync>) {
+    let mut binding = BINDING.write().unwrap_or_else(PoisonError::into_inner);
+    *binding = Some(Arc::downgrade(provider));
+}
+
+fn can_bind(provider: &Provider) -> bool {
+    let binding = BINDING.read().unwrap_or_else(PoisonError::into_inner);
+    let is_it = |binding: &Weak<_>| std::ptr::addr_eq(binding.as_ptr(), Arc::as_ptr(provider));
+    binding.as_ref().is_some_and(is_it)
+}
+
 /// A set of instruments, made by `make` for the provider in force.
 pub(crate) struct Rebinding<T> {
-    make: fn(&Meter) -> T,
+    make: fn(&Source<'_>) -> T,
     bound: RwLock<Option<Bound<T>>>,
 }
 
@@ -32,9 +58,26 @@ struct Bound<T> {
     instruments: Arc<T>,
 }
 
+/// Where instruments come from.
+pub(crate) struct Source<'a> {
+    pub(crate) meter: &'a Meter,
+    /// Whether they measure when they are bound.
+    pub(crate) can_bind: bool,
+}
+
+/// A meter of which nothing else is known.
+impl<'a> From<&'a Meter> for Source<'a> {
+    fn from(meter: &'a Meter) -> Self {
+        Self {
+            meter,
+            can_bind: false,
+        }
+    }
+}
+
 impl<T> Rebinding<T> {
     /// Makes nothing yet.
-    pub(crate) const fn new(make: fn(&Meter) -> T) -> Self {
+    pub(crate) const fn new(make: fn(&Source<'_>) -> T) -> Self {
         Self {
             make,
             bound: RwLock::new(None),
@@ -51,7 +94,11 @@ impl<T> Rebinding<T> {
         }
         // Made outside the lock: a provider is foreign code. Two threads may both do it, and both
         // results are good.
-        let instruments = Arc::new((self.make)(&provider.meter(SCOPE)));
+        let source = Source {
+            meter: &provider.meter(SCOPE),
+            can_bind: can_bind(&provider),
+        };
+        let instruments = Arc::new((self.make)(&source));
         let bound = Bound {
             provider,
             instruments: Arc::clone(&instruments),
@@ -94,8 +141,9 @@ pub(crate) fn duration(
         .build()
 }
 
-fn propagation_rejected(meter: &Meter) -> Counter<u64> {
-    meter
+fn propagation_rejected(source: &Source<'_>) -> Counter<u64> {
+    source
+        .meter
         .u64_counter("trisignal.propagation.rejected")
         .with_unit("{header}")
         .with_description("Trace context and baggage headers that were ill-formed or over a limit")

@@ -145,7 +145,7 @@ pub mod correlation;
 mod exchange;
 pub mod grpc;
 pub mod http;
-mod instruments;
+pub mod instruments;
 pub mod messaging;
 pub mod propagation;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
-use trisignal_instrumentation::{http, propagation};
+use trisignal_instrumentation::{http, instruments, propagation};
 
 use crate::builder::BoxedLayer;
 use crate::error::{Error, ErrorKind};
@@ -63,6 +63,7 @@ fn set_providers(telemetry: &Telemetry) {
     }
     if let Some((_, provider)) = &inner.providers.meter {
         global::set_meter_provider(provider.clone());
+        instruments::set_binding(&global::meter_provider());
     }
     // Also when metrics are off: what waits in static instruments for a meter is then let go.
     let scope = InstrumentationScope::builder(inner.config.service_name.clone()).build();

@@ -1,102 +1,105 @@
-//! What exchanges that are alike have in common: the name of their spans, and the attributes that are
-//! measured with them.
+//! What exchanges that are alike have in common: the name of their spans, the attributes that are
+//! measured with them, and the instruments that are bound to these.
 //!
 //! To make these costs more than most of what is done for an exchange, and a service has few families,
 //! one for each of its routes perhaps. So threads remember some, in tables of fixed size in which a
 //! newer one takes the place of an older one. Nobody notices but by the time it takes.
 
-use std::cell::RefCell;
-use std::sync::{Arc, OnceLock};
+mod part;
 
-use opentelemetry::{KeyValue, StringValue, Value};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{BoundHistogram, BoundUpDownCounter};
+
+use self::part::{Known, hash};
+pub(crate) use self::part::{Part, Parts};
+use super::measures::{Active, Instruments};
 
 /// Families that a thread remembers. A power of two.
 const PLACES: usize = 64;
-
-/// The longest text of a family that is remembered, in bytes: it may be a stranger's.
-const MAX_TEXT: usize = 256;
 
 /// Different ends of its exchanges that a family remembers.
 const ENDS: usize = 4;
 
 thread_local! {
-    static KNOWN: RefCell<[Option<Arc<Family>>; PLACES]> =
+    static FAMILIES: RefCell<[Option<Arc<Family>>; PLACES]> =
         const { RefCell::new([const { None }; PLACES]) };
 }
 
 /// Exchanges that are alike.
 #[derive(Debug)]
 pub(crate) struct Family {
-    role: Role,
-    /// A bit for each attribute that there is, of those that its role has.
-    present: u32,
+    instruments: Arc<Instruments>,
+    known: Box<[Known]>,
     name: String,
     attributes: Box<[KeyValue]>,
-    /// The same with what the end adds.
-    ended: [OnceLock<Box<[KeyValue]>>; ENDS],
+    active: Handle<BoundUpDownCounter<i64>>,
+    ends: [OnceLock<End>; ENDS],
 }
 
-/// Whose exchanges they are: it has the same attributes each time, each of them or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    HttpServer,
-    HttpClient,
-    GrpcServer,
-    GrpcClient,
+/// How exchanges of a family end.
+#[derive(Debug)]
+struct End {
+    /// What it adds to the attributes of the family.
+    added: Box<[Known]>,
+    /// All of them.
+    attributes: Box<[KeyValue]>,
+    duration: Handle<BoundHistogram<f64>>,
 }
 
-/// What an end adds to the attributes.
-#[derive(Debug, Default)]
-pub(crate) struct Added([Option<KeyValue>; 3]);
-
-/// The value of an attribute, before it is one.
-#[derive(Clone, Copy)]
-pub(crate) enum Part<'a> {
-    Fixed(&'static str),
-    Shared(&'a StringValue),
-    Text(&'a str),
-    Number(i64),
+/// An instrument that is bound, where it can be and where that is worth it.
+#[derive(Debug)]
+struct Handle<B> {
+    bound: OnceLock<B>,
+    was_wanted: AtomicBool,
 }
-
-/// The attributes of a family, as far as there are values.
-pub(crate) type Parts<'a> = &'a [(&'static str, Option<Part<'a>>)];
 
 impl Family {
-    /// The family with these attributes, by which the name of its spans goes.
-    pub(crate) fn of(role: Role, parts: Parts<'_>, name: impl Fn() -> String) -> Arc<Self> {
-        let make = || Arc::new(Self::new(role, parts, name()));
-        let Some(hash) = hash(role, parts) else {
+    /// The family of what is measured with `instruments` and these attributes: each time the same ones in
+    /// the same order, each of them or not. The name of its spans goes by them.
+    pub(crate) fn of(
+        instruments: &Arc<Instruments>,
+        parts: Parts<'_>,
+        name: impl Fn() -> String,
+    ) -> Arc<Self> {
+        let make = || Arc::new(Self::new(instruments, parts, name()));
+        let Some(hash) = hash(instruments.id, parts) else {
             return make();
         };
         // The upper bits are the well mixed ones.
         let first = (hash >> 32) as usize % PLACES;
         let other = first ^ 1;
-        let known = KNOWN.try_with(|known| {
-            let mut known = known.try_borrow_mut().ok()?;
+        let remembered = FAMILIES.try_with(|families| {
+            let mut families = families.try_borrow_mut().ok()?;
             for place in [first, other] {
-                let family = known[place].as_ref();
-                if let Some(family) = family.filter(|family| family.is(role, parts)) {
-                    return Some(Arc::clone(family));
+                let family = families[place].as_ref();
+                if let Some(family) = family.filter(|family| family.is(instruments, parts)) {
+                    return Some((Arc::clone(family), None));
                 }
             }
             let made = make();
-            known[other] = known[first].replace(Arc::clone(&made));
-            Some(made)
+            let newer = families[first].replace(Arc::clone(&made));
+            Some((made, std::mem::replace(&mut families[other], newer)))
         });
-        // Not there any more while the thread ends.
-        known.ok().flatten().unwrap_or_else(make)
+        // Not there any more while the thread ends. What made room is dropped out here: instruments may
+        // go with it, which are foreign code.
+        let (family, _forgotten) = remembered.ok().flatten().unwrap_or_else(|| (make(), None));
+        family
     }
 
-    fn new(role: Role, parts: Parts<'_>, name: String) -> Self {
-        let attributes = parts.iter();
+    fn new(instruments: &Arc<Instruments>, parts: Parts<'_>, name: String) -> Self {
+        let known = Known::all(parts);
         Self {
-            role,
-            present: present(parts),
+            instruments: Arc::clone(instruments),
             name,
-            attributes: attributes
-                .filter_map(|(key, part)| Some(KeyValue::new(*key, part.as_ref()?.value())))
-                .collect(),
-            ended: [const { OnceLock::new() }; ENDS],
+            attributes: Known::attributes(&known, parts).collect(),
+            known,
+            active: Handle::new(),
+            ends: [const { OnceLock::new() }; ENDS],
         }
     }
 
@@ -105,138 +108,92 @@ impl Family {
         &self.name
     }
 
-    pub(super) fn attributes(&self) -> &[KeyValue] {
-        &self.attributes
+    /// Counts one that begins.
+    pub(super) fn begin(&self) {
+        if let Some(active) = &self.instruments.active {
+            let bind = || active.counter.bind(self.counted_by(active));
+            self.count(1, self.active.get(&self.instruments, bind));
+        }
     }
 
-    /// Shows `look` the attributes with those that the end adds.
-    pub(super) fn with(&self, added: &Added, look: impl FnOnce(&[KeyValue])) {
-        let all = || -> Box<[KeyValue]> {
-            let attributes = self.attributes.iter().chain(added.iter());
-            attributes.cloned().collect()
+    /// Counts one that is over.
+    pub(super) fn finish(&self) {
+        self.count(-1, self.active.bound.get());
+    }
+
+    /// Measures the duration of one with such an end, which adds to its attributes, and has `others` measure
+    /// what has the same ones.
+    pub(super) fn measure(
+        &self,
+        duration: Duration,
+        added: Parts<'_>,
+        others: impl FnOnce(&[KeyValue]),
+    ) {
+        let make = || End::new(self, added);
+        let mut remembered = self.ends.iter().map(|end| end.get_or_init(make));
+        let unlike_all;
+        let end = match remembered.find(|end| Known::are(&end.added, added)) {
+            Some(end) => end,
+            None => {
+                unlike_all = make();
+                &unlike_all
+            }
         };
-        let start = self.attributes.len();
-        let remembered = self.ended.iter().find_map(|ended| {
-            let ended = ended.get_or_init(all);
-            added.is(&ended[start..]).then_some(ended)
-        });
-        match remembered {
-            Some(ended) => look(ended),
-            None => look(&all()),
+        let seconds = duration.as_secs_f64();
+        let histogram = &self.instruments.duration;
+        let bind = || histogram.bind(&end.attributes);
+        match end.duration.get(&self.instruments, bind) {
+            Some(bound) => bound.record(seconds),
+            None => histogram.record(seconds, &end.attributes),
+        }
+        others(&end.attributes);
+    }
+
+    fn count(&self, step: i64, bound: Option<&BoundUpDownCounter<i64>>) {
+        match (bound, &self.instruments.active) {
+            (Some(bound), _) => bound.add(step),
+            (None, Some(active)) => active.counter.add(step, self.counted_by(active)),
+            (None, None) => {}
         }
     }
 
-    fn is(&self, role: Role, parts: Parts<'_>) -> bool {
-        let values = parts.iter().filter_map(|(_, part)| part.as_ref());
-        let same = |(part, own): (&Part<'_>, &KeyValue)| part.is(&own.value);
-        self.role == role
-            && self.present == present(parts)
-            && values.zip(&self.attributes).all(same)
+    fn counted_by(&self, active: &Active) -> &[KeyValue] {
+        let attributes = self.attributes.get(..active.attributes);
+        attributes.unwrap_or(&self.attributes)
+    }
+
+    fn is(&self, instruments: &Arc<Instruments>, parts: Parts<'_>) -> bool {
+        Arc::ptr_eq(&self.instruments, instruments) && Known::are(&self.known, parts)
     }
 }
 
-impl Added {
-    /// There is room for as many as any protocol has.
-    pub(crate) fn push(&mut self, key: &'static str, value: impl Into<Value>) {
-        let free = self.0.iter_mut().find(|place| place.is_none());
-        debug_assert!(free.is_some());
-        if let Some(free) = free {
-            *free = Some(KeyValue::new(key, value));
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &KeyValue> {
-        self.0.iter().flatten()
-    }
-
-    fn is(&self, others: &[KeyValue]) -> bool {
-        let mut others = others.iter();
-        let is_next = |own: &KeyValue| {
-            others.next().is_some_and(|other| {
-                let values = match (&own.value, &other.value) {
-                    (Value::I64(own), Value::I64(other)) => own == other,
-                    (Value::String(own), Value::String(other)) => {
-                        same(own.as_str(), other.as_str())
-                    }
-                    (own, other) => own == other,
-                };
-                values && same(own.key.as_str(), other.key.as_str())
-            })
-        };
-        self.iter().all(is_next) && others.next().is_none()
-    }
-}
-
-impl Part<'_> {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Fixed(text) => Some(text),
-            Self::Shared(text) => Some(text.as_str()),
-            Self::Text(text) => Some(text),
-            Self::Number(_) => None,
-        }
-    }
-
-    fn is(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Number(number), Value::I64(value)) => number == value,
-            (_, Value::String(value)) => self.text().is_some_and(|text| same(text, value.as_str())),
-            _ => false,
-        }
-    }
-
-    fn value(&self) -> Value {
-        match self {
-            Self::Fixed(text) => (*text).into(),
-            Self::Shared(text) => Value::String((*text).clone()),
-            Self::Text(text) => Arc::<str>::from(*text).into(),
-            Self::Number(number) => (*number).into(),
+impl End {
+    fn new(family: &Family, added: Parts<'_>) -> Self {
+        let known = Known::all(added);
+        let own = family.attributes.iter().cloned();
+        Self {
+            attributes: own.chain(Known::attributes(&known, added)).collect(),
+            added: known,
+            duration: Handle::new(),
         }
     }
 }
 
-/// What is at the same place need not be looked at: nearly always the text is a constant.
-fn same(one: &str, other: &str) -> bool {
-    std::ptr::eq(one, other) || one == other
-}
+impl<B> Handle<B> {
+    const fn new() -> Self {
+        Self {
+            bound: OnceLock::new(),
+            was_wanted: AtomicBool::new(false),
+        }
+    }
 
-/// A bit for each attribute that has a value.
-fn present(parts: Parts<'_>) -> u32 {
-    let bits = parts.iter().map(|(_, part)| u32::from(part.is_some()));
-    bits.fold(1, |present, bit| (present << 1) | bit)
-}
-
-/// A number for the values of `parts`, `None` where one is too long. Enough to spread the entries of a
-/// table that compares them anyway.
-fn hash(role: Role, parts: Parts<'_>) -> Option<u64> {
-    parts
-        .iter()
-        .try_fold(role as u64, |hash, (_, part)| match part {
-            None => Some(mix(hash, 0)),
-            Some(Part::Number(number)) => Some(mix(hash, number.cast_unsigned())),
-            // Equal constants at two places are two families.
-            Some(Part::Fixed(text)) => Some(mix(hash, text.as_ptr().addr() as u64)),
-            Some(Part::Shared(text)) => Some(mix(hash, text.as_str().as_ptr().addr() as u64)),
-            Some(Part::Text(text)) if text.len() > MAX_TEXT => None,
-            Some(Part::Text(text)) => Some(mix_text(hash, text.as_bytes())),
-        })
-}
-
-fn mix(hash: u64, word: u64) -> u64 {
-    (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-fn mix_text(hash: u64, text: &[u8]) -> u64 {
-    let hash = mix(hash, text.len() as u64);
-    let (words, rest) = text.as_chunks();
-    let words = words.iter().map(|word| u64::from_le_bytes(*word));
-    let hash = words.fold(hash, mix);
-    match text.last_chunk() {
-        // What is read twice does no harm.
-        Some(last) => mix(hash, u64::from_le_bytes(*last)),
-        None => rest
-            .iter()
-            .fold(hash, |hash, byte| mix(hash, u64::from(*byte))),
+    /// It is bound when it is wanted for the second time: much is wanted only once.
+    fn get(&self, instruments: &Instruments, bind: impl FnOnce() -> B) -> Option<&B> {
+        if let Some(bound) = self.bound.get() {
+            return Some(bound);
+        }
+        let is_worth_it = instruments.can_bind && self.was_wanted.swap(true, Ordering::Relaxed);
+        is_worth_it.then(|| self.bound.get_or_init(bind))
     }
 }
 

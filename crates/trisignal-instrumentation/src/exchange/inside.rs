@@ -125,13 +125,14 @@ impl<'a> Inside<'a> {
             measures,
             end,
             ..
-        } = self.course;
+        } = &*self.course;
         let added = match outcome {
             Outcome::Http(outcome) => outcome.finish(*side, *end, self.span),
             Outcome::Grpc(outcome) => outcome.finish(*side, *end, self.span),
         };
         if let Some(measures) = measures {
-            measures.record(started.elapsed(), &added, |attributes| {
+            let family = measures.family();
+            family.measure(started.elapsed(), &added, |attributes| {
                 if let Outcome::Http(outcome) = outcome {
                     outcome.measure(attributes);
                 }

@@ -1,75 +1,77 @@
 //! What is measured of an exchange.
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, UpDownCounter};
 
-use super::family::{Added, Family};
+use super::family::Family;
 
-/// What is measured at the end.
-pub(crate) struct Measures {
-    duration: Histogram<f64>,
-    family: Arc<Family>,
-    active: Option<Active>,
+/// What exchanges of one kind are measured with.
+pub(crate) struct Instruments {
+    /// Tells these from all others.
+    pub(super) id: u64,
+    pub(super) duration: Histogram<f64>,
+    pub(super) active: Option<Active>,
+    /// Whether they measure when they are bound.
+    pub(super) can_bind: bool,
 }
 
-/// The exchange is counted here by the first attributes of its family, and is taken out again when it
-/// is dropped, in whatever way that comes about.
-struct Active {
-    counter: UpDownCounter<i64>,
-    attributes: usize,
+/// Counts exchanges that are going on.
+pub(super) struct Active {
+    pub(super) counter: UpDownCounter<i64>,
+    /// By the first attributes of their family, so many.
+    pub(super) attributes: usize,
 }
 
-impl Measures {
-    pub(crate) fn new(duration: &Histogram<f64>, family: Arc<Family>) -> Self {
+/// What is measured of one exchange. It is no active one any more when this is dropped, in whatever way
+/// that comes about.
+pub(crate) struct Measures(Arc<Family>);
+
+impl Instruments {
+    pub(crate) fn new(duration: Histogram<f64>, can_bind: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
-            duration: duration.clone(),
-            family,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            duration,
             active: None,
+            can_bind,
         }
     }
 
-    pub(crate) fn family(&self) -> &Family {
-        &self.family
-    }
-
-    /// Counts the exchange as an active one, by so many attributes of its family.
-    pub(crate) fn activate(&mut self, counter: &UpDownCounter<i64>, attributes: usize) {
-        let active = Active {
-            counter: counter.clone(),
+    /// Has active exchanges be counted by so many of the attributes that the duration has.
+    pub(crate) fn counting(self, counter: UpDownCounter<i64>, attributes: usize) -> Self {
+        let active = Some(Active {
+            counter,
             attributes,
-        };
-        active.add(1, &self.family);
-        self.active = Some(active);
+        });
+        Self { active, ..self }
+    }
+}
+
+impl fmt::Debug for Instruments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instruments")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Measures {
+    /// Of an exchange of `family`, which is an active one from now on.
+    pub(crate) fn new(family: Arc<Family>) -> Self {
+        family.begin();
+        Self(family)
     }
 
-    /// Measures the duration, and has `others` measure what has the same attributes.
-    pub(super) fn record(
-        &self,
-        duration: Duration,
-        added: &Added,
-        others: impl FnOnce(&[KeyValue]),
-    ) {
-        self.family.with(added, |attributes| {
-            self.duration.record(duration.as_secs_f64(), attributes);
-            others(attributes);
-        });
+    pub(crate) fn family(&self) -> &Family {
+        &self.0
     }
 }
 
 impl Drop for Measures {
     fn drop(&mut self) {
-        if let Some(active) = &self.active {
-            active.add(-1, &self.family);
-        }
-    }
-}
-
-impl Active {
-    fn add(&self, step: i64, family: &Family) {
-        let attributes = family.attributes().get(..self.attributes);
-        self.counter.add(step, attributes.unwrap_or_default());
+        self.0.finish();
     }
 }

@@ -44,12 +44,12 @@ pub use self::answer::ServerFuture;
 pub use self::body::ResponseBody;
 pub(crate) use self::body::note_head;
 pub(crate) use self::capture::Capture;
-pub(crate) use self::family::{Added, Family, Part, Role};
+pub(crate) use self::family::{Family, Part};
 pub(crate) use self::headers::{Headers, marks};
 pub use self::inbound::Trust;
 pub(crate) use self::inbound::{Inbound, default_headers};
 pub(crate) use self::inside::Inside;
-pub(crate) use self::measures::Measures;
+pub(crate) use self::measures::{Instruments, Measures};
 pub(crate) use self::outbound::send;
 pub(crate) use self::rule::{Exclusions, PeerOf, guarded, peer_of};
 use crate::{grpc, http as web};
@@ -90,6 +90,9 @@ pub(crate) enum Outcome {
     Http(web::Outcome),
     Grpc(grpc::Outcome),
 }
+
+/// The attributes that an end adds to those that are measured.
+pub(crate) type Added<'a> = [(&'static str, Option<Part<'a>>); 3];
 
 /// How an exchange ended.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,11 @@
 //! The instruments of both sides.
 
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use std::sync::Arc;
 
-use crate::instruments::{Rebinding, correlation_rejected, duration};
+use opentelemetry::metrics::Counter;
+
+use crate::exchange;
+use crate::instruments::{Rebinding, Source, correlation_rejected, duration};
 
 /// The instruments of all server layers that were given no meter.
 pub(super) static SERVER: Rebinding<ServerInstruments> = Rebinding::new(ServerInstruments::new);
@@ -11,35 +14,39 @@ pub(super) static SERVER: Rebinding<ServerInstruments> = Rebinding::new(ServerIn
 pub(super) static CLIENT: Rebinding<ClientInstruments> = Rebinding::new(ClientInstruments::new);
 
 pub(super) struct ServerInstruments {
-    pub(super) duration: Histogram<f64>,
+    pub(super) exchanges: Arc<exchange::Instruments>,
     pub(super) correlation_rejected: Counter<u64>,
 }
 
 impl ServerInstruments {
-    pub(super) fn new(meter: &Meter) -> Self {
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        let duration = duration(
+            source.meter,
+            "rpc.server.call.duration",
+            "Duration of RPC server calls",
+        );
+        let exchanges = exchange::Instruments::new(duration, source.can_bind);
         Self {
-            duration: duration(
-                meter,
-                "rpc.server.call.duration",
-                "Duration of RPC server calls",
-            ),
-            correlation_rejected: correlation_rejected(meter),
+            exchanges: Arc::new(exchanges),
+            correlation_rejected: correlation_rejected(source.meter),
         }
     }
 }
 
 pub(super) struct ClientInstruments {
-    pub(super) duration: Histogram<f64>,
+    pub(super) exchanges: Arc<exchange::Instruments>,
 }
 
 impl ClientInstruments {
-    pub(super) fn new(meter: &Meter) -> Self {
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        let duration = duration(
+            source.meter,
+            "rpc.client.call.duration",
+            "Duration of RPC client calls",
+        );
+        let exchanges = exchange::Instruments::new(duration, source.can_bind);
         Self {
-            duration: duration(
-                meter,
-                "rpc.client.call.duration",
-                "Duration of RPC client calls",
-            ),
+            exchanges: Arc::new(exchanges),
         }
     }
 }

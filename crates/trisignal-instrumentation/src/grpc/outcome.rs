@@ -12,7 +12,7 @@ use super::SYSTEM;
 use super::methods::{Method, Methods, proves};
 use super::status::{self, Code};
 use crate::exchange::values::OTHER;
-use crate::exchange::{Added, End, Side};
+use crate::exchange::{Added, End, Part, Side};
 
 /// By how much two clocks may differ about a deadline.
 const MAX_SLACK: Duration = Duration::from_millis(10);
@@ -87,7 +87,7 @@ impl Outcome {
     }
 
     /// Writes what is known at the end, and answers what of it is measured.
-    pub(crate) fn finish(&self, side: Side, end: End, span: &Span) -> Added {
+    pub(crate) fn finish(&self, side: Side, end: End, span: &Span) -> Added<'_> {
         let code = self.code(side, end);
         let status = code.map(Code::name);
         let error = match (code, end) {
@@ -98,8 +98,8 @@ impl Outcome {
         // One that no answer has proved is none of ours.
         let (method, unproved) = match &self.method {
             Shown::AtOnce => (None, None),
-            Shown::As(name) => (Some(name.clone()), None),
-            Shown::Pending(name, _) => (Some(OTHER.into()), Some(&**name)),
+            Shown::As(name) => (Some(Part::Shared(name)), None),
+            Shown::Pending(name, _) => (Some(Part::Fixed(OTHER)), Some(&**name)),
         };
         record_all!(
             span,
@@ -109,17 +109,11 @@ impl Outcome {
             "error.type" = error,
             "otel.status_code" = error.map(|_| "ERROR"),
         );
-        let mut added = Added::default();
-        if let Some(method) = method {
-            added.push("rpc.method", method);
-        }
-        if let Some(status) = status {
-            added.push("rpc.response.status_code", status);
-        }
-        if let Some(error) = error {
-            added.push("error.type", error);
-        }
-        added
+        [
+            ("rpc.method", method),
+            ("rpc.response.status_code", status.map(Part::Fixed)),
+            ("error.type", error.map(Part::Fixed)),
+        ]
     }
 
     fn code(&self, side: Side, end: End) -> Option<Code> {

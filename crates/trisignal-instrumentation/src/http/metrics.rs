@@ -1,9 +1,12 @@
 //! The instruments of both sides.
 
-use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
+use std::sync::Arc;
+
+use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use super::outcome::Sizes;
-use crate::instruments::{Rebinding, correlation_rejected, duration};
+use crate::exchange;
+use crate::instruments::{Rebinding, Source, correlation_rejected, duration};
 
 /// The instruments of all server layers that were given no meter.
 pub(super) static SERVER: Rebinding<ServerInstruments> = Rebinding::new(ServerInstruments::new);
@@ -11,26 +14,31 @@ pub(super) static SERVER: Rebinding<ServerInstruments> = Rebinding::new(ServerIn
 /// The instruments of all client layers that were given no meter.
 pub(super) static CLIENT: Rebinding<ClientInstruments> = Rebinding::new(ClientInstruments::new);
 
+/// The attributes by which active requests are counted: method and scheme.
+const ACTIVE_ATTRIBUTES: usize = 2;
+
 pub(super) struct ServerInstruments {
-    pub(super) duration: Histogram<f64>,
-    pub(super) active: UpDownCounter<i64>,
+    pub(super) exchanges: Arc<exchange::Instruments>,
     pub(super) correlation_rejected: Counter<u64>,
     body_sizes: BodySizes,
 }
 
 impl ServerInstruments {
-    pub(super) fn new(meter: &Meter) -> Self {
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        let meter = source.meter;
+        let duration = duration(
+            meter,
+            "http.server.request.duration",
+            "Duration of HTTP server requests",
+        );
+        let active = meter
+            .i64_up_down_counter("http.server.active_requests")
+            .with_unit("{request}")
+            .with_description("Number of active HTTP server requests")
+            .build();
+        let exchanges = exchange::Instruments::new(duration, source.can_bind);
         Self {
-            duration: duration(
-                meter,
-                "http.server.request.duration",
-                "Duration of HTTP server requests",
-            ),
-            active: meter
-                .i64_up_down_counter("http.server.active_requests")
-                .with_unit("{request}")
-                .with_description("Number of active HTTP server requests")
-                .build(),
+            exchanges: Arc::new(exchanges.counting(active, ACTIVE_ATTRIBUTES)),
             correlation_rejected: correlation_rejected(meter),
             body_sizes: BodySizes {
                 request: body_size(
@@ -56,18 +64,21 @@ impl ServerInstruments {
 }
 
 pub(super) struct ClientInstruments {
-    pub(super) duration: Histogram<f64>,
+    pub(super) exchanges: Arc<exchange::Instruments>,
     body_sizes: BodySizes,
 }
 
 impl ClientInstruments {
-    pub(super) fn new(meter: &Meter) -> Self {
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        let meter = source.meter;
+        let duration = duration(
+            meter,
+            "http.client.request.duration",
+            "Duration of HTTP client requests",
+        );
+        let exchanges = exchange::Instruments::new(duration, source.can_bind);
         Self {
-            duration: duration(
-                meter,
-                "http.client.request.duration",
-                "Duration of HTTP client requests",
-            ),
+            exchanges: Arc::new(exchanges),
             body_sizes: BodySizes {
                 request: body_size(
                     meter,

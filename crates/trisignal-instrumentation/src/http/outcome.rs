@@ -1,12 +1,12 @@
 //! What a HTTP response says about how its exchange went.
 
 use http::{StatusCode, Version};
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::Histogram;
-use opentelemetry::{KeyValue, StringValue};
 use tracing::{Span, record_all};
 
-use super::{protocol_version, semconv};
-use crate::exchange::{Added, End, Side};
+use super::protocol_version;
+use crate::exchange::{Added, End, Part, Side};
 
 /// The response as far as it is known.
 pub(crate) struct Outcome {
@@ -67,9 +67,9 @@ impl Outcome {
     }
 
     /// Writes what is known at the end, and answers what of it is measured.
-    pub(crate) fn finish(&self, side: Side, end: End, span: &Span) -> Added {
+    pub(crate) fn finish(&self, side: Side, end: End, span: &Span) -> Added<'_> {
         let error_type = self.error_type(side, end);
-        let error = error_type.as_ref().map(StringValue::as_str);
+        let error = error_type.as_ref().and_then(Part::text);
         match &self.sizes {
             Some(sizes) => record_all!(
                 span,
@@ -83,17 +83,12 @@ impl Outcome {
             }
             None => {}
         }
-        let mut added = Added::default();
-        if let Some(version) = self.version {
-            added.push("network.protocol.version", version);
-        }
-        if let Some(status) = self.status {
-            added.push("http.response.status_code", i64::from(status.as_u16()));
-        }
-        if let Some(error_type) = error_type {
-            added.push("error.type", error_type);
-        }
-        added
+        let status = self.status.map(|status| i64::from(status.as_u16()));
+        [
+            ("network.protocol.version", self.version.map(Part::Fixed)),
+            ("http.response.status_code", status.map(Part::Number)),
+            ("error.type", error_type),
+        ]
     }
 
     /// Measures what is measured beside the duration, with the same attributes.
@@ -107,15 +102,16 @@ impl Outcome {
         }
     }
 
-    fn error_type(&self, side: Side, end: End) -> Option<StringValue> {
+    fn error_type(&self, side: Side, end: End) -> Option<Part<'_>> {
         let lowest = if side == Side::Server { 500 } else { 400 };
         let by_status = self
             .status
+            .as_ref()
             .filter(|status| status.as_u16() >= lowest)
-            .map(semconv::status_text);
+            .map(|status| Part::Text(status.as_str()));
         match end {
-            End::Failed(error_type) => Some(error_type.into()),
-            End::Abandoned if side == Side::Server => by_status.or(Some("cancelled".into())),
+            End::Failed(error_type) => Some(Part::Fixed(error_type)),
+            End::Abandoned if side == Side::Server => by_status.or(Some(Part::Fixed("cancelled"))),
             End::Abandoned | End::Complete => by_status,
         }
     }

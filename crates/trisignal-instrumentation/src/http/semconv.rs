@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use http::{Method, StatusCode, Version};
+use http::{Method, Version};
 use opentelemetry::StringValue;
 
 use crate::exchange::values::OTHER;
@@ -90,17 +90,6 @@ pub(crate) fn protocol_version(version: Version) -> Option<&'static str> {
         Version::HTTP_2 => Some("2"),
         Version::HTTP_3 => Some("3"),
         _ => None,
-    }
-}
-
-/// The value of `error.type` for an error status.
-pub(super) fn status_text(status: StatusCode) -> StringValue {
-    match status.as_u16() {
-        500 => "500".into(),
-        502 => "502".into(),
-        503 => "503".into(),
-        504 => "504".into(),
-        _ => status.as_str().to_owned().into(),
     }
 }
 

@@ -196,7 +196,7 @@ macro_rules! client_settings {
         /// the propagators.
         #[must_use]
         pub fn meter(mut self, meter: &Meter) -> Self {
-            let instruments = Instruments::new(meter);
+            let instruments = Instruments::new(&meter.into());
             Arc::make_mut(&mut self.client).instruments = Some(Arc::new(instruments));
             self
         }

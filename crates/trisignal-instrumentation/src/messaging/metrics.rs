@@ -2,7 +2,7 @@
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
-use crate::instruments::{Rebinding, correlation_rejected, duration};
+use crate::instruments::{Rebinding, Source, correlation_rejected, duration};
 
 /// The instruments of all that were given no meter.
 pub(super) static GLOBAL: Rebinding<Instruments> = Rebinding::new(Instruments::new);
@@ -16,7 +16,8 @@ pub(super) struct Instruments {
 }
 
 impl Instruments {
-    pub(super) fn new(meter: &Meter) -> Self {
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        let meter = source.meter;
         Self {
             operation_duration: duration(
                 meter,

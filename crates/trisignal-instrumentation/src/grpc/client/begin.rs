@@ -7,7 +7,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{ClientLayer, Target};
-use crate::exchange::{Exchange, Family, Measures, Outcome as Either, Part, Role, Side};
+use crate::exchange::{Exchange, Family, Measures, Outcome as Either, Part, Side};
 use crate::grpc::methods::Method;
 use crate::grpc::metrics::{self, ClientInstruments};
 use crate::grpc::outcome::Outcome;
@@ -69,8 +69,5 @@ fn measures(
         ),
         ("server.port", port.map(Part::Number)),
     ];
-    Measures::new(
-        &instruments.duration,
-        Family::of(Role::GrpcClient, &attributes, String::new),
-    )
+    Measures::new(Family::of(&instruments.exchanges, &attributes, String::new))
 }

@@ -26,9 +26,10 @@ fn shown(
     outcome.respond(&span, StatusCode::from_u16(status).unwrap(), head);
     outcome.trailers(&span, trailers);
     let added = outcome.finish(Side::Server, End::Complete, &span);
-    let method = added.iter().find(|pair| pair.key.as_str() == "rpc.method");
+    let method = added.iter().find(|(key, _)| *key == "rpc.method");
+    let method = method.and_then(|(_, part)| part.as_ref()?.text());
     // What is known at once is measured from the beginning on.
-    let method = method.map_or_else(|| path[1..].to_owned(), |pair| pair.value.to_string());
+    let method = method.unwrap_or(&path[1..]).to_owned();
     assert_eq!(outcome.new_name().is_some(), method == OTHER, "{path}");
     method
 }

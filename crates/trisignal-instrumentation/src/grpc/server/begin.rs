@@ -10,8 +10,8 @@ use tracing::field::{self, Empty};
 use super::Config;
 use crate::exchange::values::OTHER;
 use crate::exchange::{
-    Capture, Exchange, Family, Headers, Inbound, Measures, Outcome as Either, Part, Role, Side,
-    Trust, peer_of,
+    Capture, Exchange, Family, Headers, Inbound, Measures, Outcome as Either, Part, Side, Trust,
+    peer_of,
 };
 use crate::grpc::methods::Method;
 use crate::grpc::metrics::{self, ServerInstruments};
@@ -63,10 +63,7 @@ impl Config {
             ("rpc.system.name", Some(Part::Fixed(SYSTEM))),
             ("rpc.method", known),
         ];
-        let measures = Measures::new(
-            &instruments.duration,
-            Family::of(Role::GrpcServer, &attributes, String::new),
-        );
+        let measures = Measures::new(Family::of(&instruments.exchanges, &attributes, String::new));
         Exchange::new(
             Side::Server,
             self.span(parts, headers, &method),

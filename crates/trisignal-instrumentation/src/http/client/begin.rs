@@ -7,7 +7,7 @@ use tracing::field::Empty;
 
 use super::request::Target;
 use super::{ClientLayer, ClientRequest};
-use crate::exchange::{Exchange, Family, Measures, Outcome as Either, Part, Role, Side};
+use crate::exchange::{Exchange, Family, Measures, Outcome as Either, Part, Side};
 use crate::http::metrics::{self, ClientInstruments};
 use crate::http::outcome::Outcome;
 use crate::http::{Resend, TARGET, UrlTemplate, semconv};
@@ -89,8 +89,5 @@ fn measures(seen: &Seen<'_>, instruments: &ClientInstruments) -> Measures {
         ("url.template", template.map(Part::Text)),
     ];
     let name = || semconv::span_name(seen.name.as_str(), template).into_owned();
-    Measures::new(
-        &instruments.duration,
-        Family::of(Role::HttpClient, &attributes, name),
-    )
+    Measures::new(Family::of(&instruments.exchanges, &attributes, name))
 }

@@ -79,7 +79,7 @@ impl ClientLayer {
     #[must_use]
     pub fn meter(self, meter: &Meter) -> Self {
         Self {
-            instruments: Some(Arc::new(ClientInstruments::new(meter))),
+            instruments: Some(Arc::new(ClientInstruments::new(&meter.into()))),
             ..self
         }
     }

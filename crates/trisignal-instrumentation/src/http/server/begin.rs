@@ -12,8 +12,8 @@ use tracing::field::{self, Empty};
 use super::Config;
 use super::origin::Origin;
 use crate::exchange::{
-    self, Exchange, Family, Headers, Inbound, Measures, Outcome as Either, Part, Role, Side,
-    guarded, peer_of,
+    self, Exchange, Family, Headers, Inbound, Measures, Outcome as Either, Part, Side, guarded,
+    peer_of,
 };
 use crate::http::metrics::{self, ServerInstruments};
 use crate::http::outcome::Outcome;
@@ -167,11 +167,5 @@ fn measures(seen: &Seen<'_>, instruments: &ServerInstruments) -> Measures {
         ("network.protocol.version", version.map(Part::Fixed)),
     ];
     let name = || semconv::span_name(seen.method.as_str(), route).into_owned();
-    let mut measures = Measures::new(
-        &instruments.duration,
-        Family::of(Role::HttpServer, &attributes, name),
-    );
-    // By method and scheme.
-    measures.activate(&instruments.active, 2);
-    measures
+    Measures::new(Family::of(&instruments.exchanges, &attributes, name))
 }

@@ -200,7 +200,7 @@ impl ServerLayer {
     /// always goes to that one: it is counted by the propagators.
     #[must_use]
     pub fn meter(self, meter: &Meter) -> Self {
-        let instruments = Arc::new(ServerInstruments::new(meter));
+        let instruments = Arc::new(ServerInstruments::new(&meter.into()));
         self.set(|config| config.instruments = Some(instruments))
     }
 

@@ -49,8 +49,18 @@ impl Step {
 #[derive(Debug)]
 pub(in crate::metrics) struct Sums {
     owner: u64,
-    all: Mutex<Vec<Arc<Sum>>>,
+    all: Mutex<All>,
 }
+
+#[derive(Debug)]
+struct All {
+    sums: Vec<Arc<Sum>>,
+    /// So many are too many: some may be nobody's any more.
+    sweep_at: usize,
+}
+
+/// How many sums are never too many.
+const FEW_SUMS: usize = 64;
 
 /// One sum, with the attributes it is for.
 #[derive(Debug)]
@@ -72,7 +82,10 @@ impl Sums {
     pub(in crate::metrics) fn new() -> Self {
         Self {
             owner: next_owner(),
-            all: Mutex::default(),
+            all: Mutex::new(All {
+                sums: Vec::new(),
+                sweep_at: FEW_SUMS,
+            }),
         }
     }
 
@@ -101,14 +114,14 @@ impl Sums {
             taken: Mutex::new(0),
             shown: AtomicU8::new(NOTHING),
         });
-        self.lock().push(Arc::clone(&sum));
+        self.lock().sums.push(Arc::clone(&sum));
         sum
     }
 
     /// Hands over what was added up since it was last called.
     pub(in crate::metrics) fn drain(&self, mut record: impl FnMut(i64, &[KeyValue])) {
         // Outside of the lock: whoever records is the SDK.
-        let all = self.lock().clone();
+        let all = self.lock().sums.clone();
         for sum in &all {
             sum.shown.store(NOTHING, Ordering::Relaxed);
             sum.hand_over(|new| record(new, &sum.attributes));
@@ -116,15 +129,32 @@ impl Sums {
         drop(all);
         // Nobody holds these but this list, so nobody can add to them any more.
         self.lock()
+            .sums
             .retain(|sum| Arc::strong_count(sum) > 1 || !sum.is_taken());
+    }
+
+    /// Where there are too many sums, hands over and forgets those that nobody can add to any more: perhaps nobody ever
+    /// collects.
+    pub(in crate::metrics) fn sweep(&self, mut record: impl FnMut(i64, &[KeyValue])) {
+        let mut all = self.lock();
+        if all.sums.len() < all.sweep_at {
+            return;
+        }
+        let is_nobodys = |sum: &mut Arc<Sum>| Arc::strong_count(sum) == 1;
+        let gone: Vec<_> = all.sums.extract_if(.., is_nobodys).collect();
+        all.sweep_at = FEW_SUMS.max(2 * all.sums.len());
+        drop(all);
+        for sum in gone {
+            sum.hand_over(|new| record(new, &sum.attributes));
+        }
     }
 
     #[cfg(test)]
     pub(in crate::metrics) fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().sums.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Sum>>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         // A list of handles is whole after every statement.
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -52,6 +52,9 @@ where
         &self,
         attributes: &[KeyValue],
     ) -> Box<dyn BoundSyncInstrument<K::Value> + Send + Sync> {
+        self.0
+            .sums
+            .sweep(|sum, attributes| self.0.hand_over(sum, attributes));
         Box::new(Bound {
             added: Arc::clone(&self.0),
             sum: self.0.sums.own(attributes),
@@ -87,15 +90,18 @@ impl<K: Kind> Added<K> {
             capture.offer(value.into(), attributes);
         }
     }
+
+    fn hand_over(&self, sum: i64, attributes: &[KeyValue]) {
+        if let Some(value) = K::sum(sum) {
+            K::record(&self.instrument, value, attributes);
+        }
+    }
 }
 
 impl<K: Kind> Drain for Added<K> {
     fn drain(&self) {
-        self.sums.drain(|sum, attributes| {
-            if let Some(value) = K::sum(sum) {
-                K::record(&self.instrument, value, attributes);
-            }
-        });
+        self.sums
+            .drain(|sum, attributes| self.hand_over(sum, attributes));
     }
 }
 

@@ -106,7 +106,8 @@ impl<T: Measured> SyncInstrument<T> for Keeper<T> {
     fn measure(&self, value: T, attributes: &[KeyValue]) {
         let kept = hash(self.0.owner, attributes).is_some_and(|hash| {
             let is_it = |ring: &Ring<T>| same(ring.attributes(), attributes);
-            self.0.keep(value, attributes, self.0.owner, hash, is_it)
+            self.0
+                .keep(value, hash, is_it, || self.0.shared(attributes, hash))
         });
         if !kept {
             self.0.tell(value, attributes);
@@ -114,43 +115,48 @@ impl<T: Measured> SyncInstrument<T> for Keeper<T> {
     }
 
     fn bind(&self, attributes: &[KeyValue]) -> Box<dyn BoundSyncInstrument<T> + Send + Sync> {
+        let (attributes, hash) = match hash(self.0.owner, attributes) {
+            Some(hash) => (self.0.shared(attributes, hash), hash),
+            None => (attributes.into(), next_owner()),
+        };
         Box::new(Bound {
             kept: Arc::clone(&self.0),
-            owner: next_owner(),
-            attributes: attributes.into(),
+            attributes,
+            hash,
         })
     }
 }
 
-/// A histogram with its attributes: it needs no look at them to find its ring.
+/// A histogram with its attributes: it need not look at them to find its ring, which is the one that is also found by them.
 struct Bound<T: Measured> {
     kept: Arc<Kept<T>>,
-    owner: u64,
-    attributes: Box<[KeyValue]>,
+    attributes: Arc<[KeyValue]>,
+    /// Of the attributes, or any where they have none.
+    hash: u64,
 }
 
 impl<T: Measured> BoundSyncInstrument<T> for Bound<T> {
     fn measure(&self, value: T) {
-        let hash = self.owner.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let kept = self
-            .kept
-            .keep(value, &self.attributes, self.owner, hash, |_| true);
+        let own = &self.attributes;
+        let is_it =
+            |ring: &Ring<T>| Arc::ptr_eq(ring.attributes(), own) || same(ring.attributes(), own);
+        let kept = self.kept.keep(value, self.hash, is_it, || Arc::clone(own));
         if !kept {
-            self.kept.tell(value, &self.attributes);
+            self.kept.tell(value, own);
         }
     }
 }
 
 impl<T: Measured> Kept<T> {
-    /// Keeps a measurement in this thread. False when the instrument itself is to be told.
+    /// Keeps a measurement in this thread, in the ring with this hash for which `is_it` holds. False when the instrument itself
+    /// is to be told.
     #[inline]
     fn keep(
         &self,
         value: T,
-        attributes: &[KeyValue],
-        owner: u64,
         hash: u64,
         is_it: impl Fn(&Ring<T>) -> bool,
+        attributes: impl FnOnce() -> Arc<[KeyValue]>,
     ) -> bool {
         let number = value.into().as_f64();
         if !number.is_finite() {
@@ -159,18 +165,19 @@ impl<T: Measured> Kept<T> {
         }
         let place = self.capture.as_ref().and_then(Capture::admits);
         // Not there any more while the thread ends, and borrowed only by code that runs inside of this very call.
-        let kept = T::table().try_with(|table| {
+        let shown = T::table().try_with(|table| {
             let mut table = table.try_borrow_mut().ok()?;
-            let make = || self.own(attributes, hash);
-            let ring = table.find(EPOCH.now(), owner, hash, is_it, make)?;
+            let make = || self.own(attributes(), hash);
+            let ring = table.find(EPOCH.now(), self.owner, hash, is_it, make)?;
             ring.keep(value, &self.instrument);
-            Some(place.is_some() && ring.chooser.chooses(number))
+            let shown = place.filter(|_| ring.chooser.chooses(number));
+            Some(shown.map(|place| (place, Arc::clone(ring.attributes()))))
         });
-        let Ok(Some(is_chosen)) = kept else {
+        let Ok(Some(shown)) = shown else {
             return false;
         };
-        if let (true, Some(place), Some(capture)) = (is_chosen, place, &self.capture) {
-            capture.show(value.into(), place, attributes);
+        if let (Some((place, attributes)), Some(capture)) = (shown, &self.capture) {
+            capture.show(value.into(), place, &attributes);
         }
         true
     }
@@ -182,8 +189,16 @@ impl<T: Measured> Kept<T> {
         }
     }
 
-    fn own(&self, attributes: &[KeyValue], seed: u64) -> Arc<Ring<T>> {
-        let ring = Arc::new(Ring::new(attributes, seed));
+    /// Attributes that all of their rings share.
+    #[cold]
+    fn shared(&self, attributes: &[KeyValue], hash: u64) -> Arc<[KeyValue]> {
+        let rings = self.lock();
+        let ring = rings.all.iter().find(|ring| ring.is_of(attributes, hash));
+        ring.map_or_else(|| attributes.into(), |ring| Arc::clone(ring.attributes()))
+    }
+
+    fn own(&self, attributes: Arc<[KeyValue]>, hash: u64) -> Arc<Ring<T>> {
+        let ring = Arc::new(Ring::new(attributes, hash));
         let mut rings = self.lock();
         if rings.all.len() >= rings.sweep_at {
             self.sweep(&mut rings);

@@ -1,13 +1,14 @@
 //! The measurements of one series that one thread has made and nobody has handed over yet.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, Histogram};
 
 use super::chooser::Chooser;
 use super::keeper::Measured;
+use crate::metrics::cells::same;
 
 /// Measurements in a ring. More would make the one that has to hand them over slower, and hardly any of them faster.
 const ROOM: u32 = 64;
@@ -15,7 +16,9 @@ const ROOM: u32 = 64;
 /// A queue of measurements: one thread appends, whoever has the lock of `out` takes.
 #[derive(Debug)]
 pub(in crate::metrics) struct Ring<T> {
-    attributes: Box<[KeyValue]>,
+    attributes: Arc<[KeyValue]>,
+    /// Of the attributes.
+    hash: u64,
     pub(super) chooser: Chooser,
     /// The series is there: measurements may wait.
     open: AtomicBool,
@@ -29,10 +32,11 @@ pub(in crate::metrics) struct Ring<T> {
 }
 
 impl<T: Measured> Ring<T> {
-    pub(super) fn new(attributes: &[KeyValue], seed: u64) -> Self {
+    pub(super) fn new(attributes: Arc<[KeyValue]>, hash: u64) -> Self {
         Self {
-            attributes: attributes.into(),
-            chooser: Chooser::new(seed),
+            attributes,
+            hash,
+            chooser: Chooser::new(hash),
             open: AtomicBool::new(false),
             appended: AtomicU32::new(0),
             taken: AtomicU32::new(0),
@@ -41,8 +45,12 @@ impl<T: Measured> Ring<T> {
         }
     }
 
-    pub(super) fn attributes(&self) -> &[KeyValue] {
+    pub(super) fn attributes(&self) -> &Arc<[KeyValue]> {
         &self.attributes
+    }
+
+    pub(super) fn is_of(&self, attributes: &[KeyValue], hash: u64) -> bool {
+        self.hash == hash && same(&self.attributes, attributes)
     }
 
     /// One measurement; only for the thread whose ring it is.
