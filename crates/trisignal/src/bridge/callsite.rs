@@ -28,11 +28,51 @@ pub(crate) const DIRECTIVES: [&str; 5] = [
 /// With more of them in a thread all are forgotten: nobody has as many, but `tracing` can make callsites at run time.
 const KEPT: usize = 4096;
 
-/// By the addresses of their metadata.
-type Known = HashMap<usize, Rc<Callsite>, BuildHasherDefault<AddressHasher>>;
+/// How many of them are found at once, each in one place by its address.
+const NEAR: usize = 128;
 
 thread_local! {
-    static KNOWN: RefCell<Known> = RefCell::default();
+    static KNOWN: RefCell<Known> = const { RefCell::new(Known::new()) };
+}
+
+/// What a thread knows, by the addresses of their metadata.
+struct Known {
+    /// Of those that share a place the one that was asked for last.
+    near: [Option<Rc<Callsite>>; NEAR],
+    all: HashMap<usize, Rc<Callsite>, BuildHasherDefault<AddressHasher>>,
+}
+
+impl Known {
+    const fn new() -> Self {
+        Self {
+            near: [const { None }; NEAR],
+            all: HashMap::with_hasher(BuildHasherDefault::new()),
+        }
+    }
+
+    #[inline]
+    fn near(&self, address: usize, bridge: u64) -> Option<&Rc<Callsite>> {
+        let callsite = self.near[place(address)].as_ref()?;
+        (callsite.address == address && callsite.bridge == bridge).then_some(callsite)
+    }
+
+    /// Finds one that is not near, and has it there from now on.
+    fn find(&mut self, address: usize, bridge: u64) -> Option<Rc<Callsite>> {
+        let callsite = self.all.get(&address)?;
+        if callsite.bridge != bridge {
+            return None;
+        }
+        self.near[place(address)] = Some(Rc::clone(callsite));
+        Some(Rc::clone(callsite))
+    }
+
+    fn insert(&mut self, callsite: &Rc<Callsite>) {
+        if self.all.len() >= KEPT {
+            *self = Self::new();
+        }
+        self.near[place(callsite.address)] = Some(Rc::clone(callsite));
+        self.all.insert(callsite.address, Rc::clone(callsite));
+    }
 }
 
 /// The callsites of a bridge: what is known of them depends on its redactor and its filters.
@@ -46,6 +86,7 @@ pub(crate) struct Callsites {
 #[derive(Debug)]
 pub(crate) struct Callsite {
     bridge: u64,
+    address: usize,
     /// Its fields, by their indices.
     pub(crate) fields: Box<[KnownField]>,
     /// Attributes of its place: of a span with its target, of an event as a log record has it.
@@ -56,6 +97,8 @@ pub(crate) struct Callsite {
     pub(crate) has_directives: bool,
     /// Whether no two fields have one name.
     pub(crate) has_distinct_fields: bool,
+    /// Whether a field may have a name that is taken on export.
+    pub(crate) has_reserved_fields: bool,
     /// The name that the user gave an event, if so: the default is `event <file>:<line>`.
     pub(crate) event_name: Option<&'static str>,
     /// Whether it belongs to the stack of the pipeline itself.
@@ -68,12 +111,10 @@ pub(crate) struct Callsite {
 /// What is known of a field.
 #[derive(Debug)]
 pub(crate) struct KnownField {
-    /// The name under which it is kept; `None` for what is no data.
+    /// Under what it is kept; `None` for what is no data, and for what is a secret because of its name.
     pub(crate) key: Option<Key>,
-    /// Whether its value is a secret because of the name.
-    pub(crate) hides: bool,
-    /// Whether the name is taken on export.
-    pub(crate) is_reserved: bool,
+    /// One of a span's [`DIRECTIVES`].
+    pub(crate) is_directive: bool,
     /// The message of an event, which is none of its attributes.
     pub(crate) is_message: bool,
 }
@@ -175,21 +216,26 @@ impl Callsites {
         let known = KNOWN.try_with(|known| {
             // Nothing that runs below comes back here.
             let known = known.try_borrow().ok()?;
-            let callsite = known.get(&address(metadata))?;
-            (callsite.bridge == self.bridge).then(|| Rc::clone(callsite))
+            known.near(address(metadata), self.bridge).map(Rc::clone)
         });
-        known.ok().flatten().unwrap_or_else(|| self.learn(metadata))
+        known.ok().flatten().unwrap_or_else(|| self.find(metadata))
     }
 
     #[cold]
+    fn find(&self, metadata: &'static Metadata<'static>) -> Rc<Callsite> {
+        let find = |known: &RefCell<Known>| {
+            let mut known = known.try_borrow_mut().ok()?;
+            known.find(address(metadata), self.bridge)
+        };
+        let found = KNOWN.try_with(find).ok().flatten();
+        found.unwrap_or_else(|| self.learn(metadata))
+    }
+
     fn learn(&self, metadata: &'static Metadata<'static>) -> Rc<Callsite> {
         let callsite = Rc::new(Callsite::new(metadata, self));
         let _ = KNOWN.try_with(|known| {
             if let Ok(mut known) = known.try_borrow_mut() {
-                if known.len() >= KEPT {
-                    known.clear();
-                }
-                known.insert(address(metadata), Rc::clone(&callsite));
+                known.insert(&callsite);
             }
         });
         callsite
@@ -201,6 +247,7 @@ impl Callsite {
         let fields = metadata.fields().iter();
         Self {
             bridge: callsites.bridge,
+            address: address(metadata),
             fields: fields
                 .map(|field| KnownField::new(&field, metadata, &callsites.redactor))
                 .collect(),
@@ -216,6 +263,7 @@ impl Callsite {
             },
             has_directives: has_directives(metadata),
             has_distinct_fields: has_distinct_fields(metadata),
+            has_reserved_fields: has_reserved_fields(metadata),
             event_name: event_name(metadata),
             is_silenced: is_silenced(metadata.target()),
             may_be_log: metadata.target() == "log",
@@ -264,11 +312,10 @@ impl KnownField {
         };
         let is_message = !is_span && field.name() == "message";
         let is_directive = is_span && DIRECTIVES.contains(&field.name());
-        let is_data = !(is_message || is_directive);
+        let is_plain = !(is_message || is_directive || redactor.hides(name));
         Self {
-            key: is_data.then(|| Key::new(number, name)),
-            hides: redactor.hides(name),
-            is_reserved: RESERVED.contains(&name),
+            key: is_plain.then(|| Key::new(number, name)),
+            is_directive,
             is_message,
         }
     }
@@ -294,6 +341,11 @@ fn has_distinct_fields(metadata: &Metadata<'_>) -> bool {
     names.iter().enumerate().all(is_new)
 }
 
+fn has_reserved_fields(metadata: &Metadata<'_>) -> bool {
+    let mut fields = metadata.fields().iter();
+    fields.any(|field| RESERVED.contains(&data_name(&field)))
+}
+
 fn event_name(metadata: &'static Metadata<'static>) -> Option<&'static str> {
     let is_default = || {
         let place = metadata.name().strip_prefix("event ")?;
@@ -305,6 +357,15 @@ fn event_name(metadata: &'static Metadata<'static>) -> Option<&'static str> {
 
 fn address(metadata: &'static Metadata<'static>) -> usize {
     std::ptr::from_ref(metadata).addr()
+}
+
+/// The upper bits of an address that is multiplied by this are as good as any.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[inline]
+fn place(address: usize) -> usize {
+    let upper = (address as u64).wrapping_mul(SPREAD) >> (64 - NEAR.ilog2());
+    upper as usize
 }
 
 /// An address needs no more than to be spread.
@@ -321,7 +382,7 @@ impl Hasher for AddressHasher {
     #[inline]
     fn write_usize(&mut self, value: usize) {
         // The upper bits choose among the entries of a group, the lower ones the group.
-        let spread = (self.0 ^ value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let spread = (self.0 ^ value as u64).wrapping_mul(SPREAD);
         self.0 = spread.rotate_left(32);
     }
 

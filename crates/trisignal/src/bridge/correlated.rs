@@ -1,6 +1,6 @@
 //! The correlation ID of a span or an event: that of the baggage, else the trace ID, which is not made text before it is written.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt as _;
@@ -23,6 +23,8 @@ const DIGITS: usize = 32;
 const NAME: &[u8] = BAGGAGE_KEY.as_bytes();
 /// An attribute with a trace ID: tag and length of it, of its key, of its value and of the text in that.
 const LENGTH: usize = 4 * 2 + NAME.len() + DIGITS;
+
+type Attribute = [u8; LENGTH];
 
 /// Room for a trace ID as text.
 pub(crate) type Digits = [u8; DIGITS];
@@ -59,17 +61,55 @@ impl Correlated {
     }
 }
 
-/// A trace ID as the attribute `number` that shows the correlation ID.
-pub(crate) fn trace_attribute(number: u32, trace_id: TraceId) -> [u8; LENGTH] {
+/// Appends a trace ID as the attribute `number` that shows the correlation ID.
+#[inline]
+pub(crate) fn write_trace(out: &mut Vec<u8>, number: u32, trace_id: TraceId) {
+    let start = out.len();
+    with_attribute(trace_id, |attribute| out.extend_from_slice(attribute));
+    out[start] = short_tag(number);
+}
+
+fn hex(trace_id: TraceId) -> Digits {
+    let mut digits = Digits::default();
+    with_attribute(trace_id, |attribute| {
+        digits.copy_from_slice(&attribute[LENGTH - DIGITS..]);
+    });
+    digits
+}
+
+thread_local! {
+    /// The last trace ID, as an attribute: spans and events of a trace follow each other.
+    static LAST: RefCell<(TraceId, Attribute)> = const { RefCell::new((TraceId::INVALID, [0; LENGTH])) };
+}
+
+/// Shows `look` a trace ID as an attribute, whose number is still to be filled in.
+#[inline]
+fn with_attribute(trace_id: TraceId, mut look: impl FnMut(&Attribute)) {
+    let shown = LAST.try_with(|last| {
+        let last = last.try_borrow().ok()?;
+        (last.0 == trace_id).then(|| look(&last.1))
+    });
+    if shown.ok().flatten().is_none() {
+        look(&new_attribute(trace_id));
+    }
+}
+
+#[inline(never)]
+fn new_attribute(trace_id: TraceId) -> Attribute {
+    let attribute = attribute(trace_id);
+    let _ = LAST.try_with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            *last = (trace_id, attribute);
+        }
+    });
+    attribute
+}
+
+fn attribute(trace_id: TraceId) -> Attribute {
     const { assert!(LENGTH < 0x80) };
     let (key, value) = (NAME.len(), 2 + DIGITS);
     let mut bytes = [0; LENGTH];
-    bytes[..4].copy_from_slice(&[
-        short_tag(number),
-        (LENGTH - 2) as u8,
-        short_tag(1),
-        key as u8,
-    ]);
+    bytes[1..4].copy_from_slice(&[(LENGTH - 2) as u8, short_tag(1), key as u8]);
     bytes[4..4 + key].copy_from_slice(NAME);
     bytes[4 + key..8 + key].copy_from_slice(&[
         short_tag(2),
@@ -77,31 +117,11 @@ pub(crate) fn trace_attribute(number: u32, trace_id: TraceId) -> [u8; LENGTH] {
         short_tag(1),
         DIGITS as u8,
     ]);
-    bytes[8 + key..].copy_from_slice(&hex(trace_id));
-    bytes
-}
-
-fn hex(trace_id: TraceId) -> Digits {
-    thread_local! {
-        /// The last one: spans and events of a trace follow each other.
-        static LAST: Cell<(TraceId, Digits)> = const { Cell::new((TraceId::INVALID, [b'0'; DIGITS])) };
-    }
-    let last = LAST.try_with(Cell::get).ok();
-    if let Some((_, digits)) = last.filter(|(id, _)| *id == trace_id) {
-        return digits;
-    }
-    let digits = digits(trace_id);
-    // Not while the thread is being torn down.
-    let _ = LAST.try_with(|last| last.set((trace_id, digits)));
-    digits
-}
-
-fn digits(trace_id: TraceId) -> Digits {
-    let mut digits = [0; DIGITS];
-    for (byte, pair) in trace_id.to_bytes().iter().zip(digits.chunks_exact_mut(2)) {
+    let digits = bytes[8 + key..].chunks_exact_mut(2);
+    for (byte, pair) in trace_id.to_bytes().iter().zip(digits) {
         pair.copy_from_slice(&HEX[usize::from(*byte)]);
     }
-    digits
+    bytes
 }
 
 /// The two digits of each byte.
@@ -123,7 +143,7 @@ mod tests {
     use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceState};
 
     use super::*;
-    use crate::otlp::value::{Value, attribute};
+    use crate::otlp::value::{self, Value};
     use crate::otlp::{log, span};
 
     fn in_trace(id: TraceId) -> Context {
@@ -158,11 +178,18 @@ mod tests {
         for (number, id) in [
             (span::ATTRIBUTES, id),
             (log::ATTRIBUTES, id),
+            (log::ATTRIBUTES, other),
             (span::ATTRIBUTES, other),
         ] {
-            let mut out = Vec::new();
-            attribute(&mut out, number, BAGGAGE_KEY, Value::Text(&id.to_string()));
-            assert_eq!(out, trace_attribute(number, id));
+            let (mut out, mut expected) = (Vec::new(), Vec::new());
+            write_trace(&mut out, number, id);
+            value::attribute(
+                &mut expected,
+                number,
+                BAGGAGE_KEY,
+                Value::Text(&id.to_string()),
+            );
+            assert_eq!(out, expected);
         }
     }
 }

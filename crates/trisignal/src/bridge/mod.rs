@@ -22,6 +22,7 @@ mod local;
 pub(crate) mod open;
 #[cfg(feature = "tracing-opentelemetry")]
 pub(crate) mod other;
+mod room;
 pub(crate) mod spans;
 mod start;
 pub(crate) mod suppress;

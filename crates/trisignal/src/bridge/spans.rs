@@ -9,16 +9,15 @@ use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Level;
 use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 
-use super::callsite::{self, Callsites};
-use super::correlated::{Correlated, Digits, trace_attribute};
+use super::callsite::Callsites;
 use super::cut::{MAX_NAME, MAX_TEXT, cut};
-use super::events::fields::{Fields, Value};
+use super::events::fields::Value;
 use super::open::{Start, State};
-use crate::limits::{ItemLimits, Limits, truncated};
+use super::room::{Room, write_encoded};
+use crate::limits::{Limits, truncated};
 use crate::otlp::request::ITEMS;
 use crate::otlp::span::{self, Dropped, Head};
 use crate::otlp::value::{self, Encoded};
-use crate::otlp::wire::{self, Message};
 use crate::pipeline::chunks::{Chunked, Chunks, ScopeName};
 use crate::pipeline::ledger::Ledger;
 use crate::redact::{REDACTED, Redactor};
@@ -84,8 +83,7 @@ impl SpanExport {
         room.dropped = state.fields.dropped() + state.extra.dropped();
         self.chunks
             .append(Chunked::Traces, ScopeName::Static(SCOPE), |out| {
-                let message = Message::begin_large(out, ITEMS);
-                head.write(out);
+                let message = head.begin(out, ITEMS);
                 let correlation = &state.correlation;
                 room.correlation(out, span::ATTRIBUTES, correlation);
                 for fields in [&state.fields, &state.extra] {
@@ -165,132 +163,6 @@ impl SpanExport {
             .iter()
             .map(|attribute| self.redacted(attribute).into_owned());
         Cow::Owned(shown.collect())
-    }
-}
-
-/// How many attributes an item still takes, and how long their texts may be.
-pub(crate) struct Room {
-    left: u32,
-    value_length: Option<usize>,
-    /// Those that found no room.
-    pub(crate) dropped: u32,
-}
-
-impl Room {
-    pub(crate) fn new(limits: ItemLimits) -> Self {
-        Self {
-            left: limits.attribute_count,
-            value_length: limits.attribute_value_length,
-            dropped: 0,
-        }
-    }
-
-    fn take(&mut self) -> bool {
-        let is_left = self.left > 0;
-        if is_left {
-            self.left -= 1;
-        } else {
-            self.dropped = self.dropped.saturating_add(1);
-        }
-        is_left
-    }
-
-    /// Appends one text.
-    pub(crate) fn text(&mut self, out: &mut Vec<u8>, number: u32, key: &str, text: &str) {
-        if self.take() {
-            let text = truncated(text, self.value_length);
-            value::attribute(out, number, key, Value::Text(text));
-        }
-    }
-
-    /// Appends the correlation ID, if there is one.
-    pub(crate) fn correlation(&mut self, out: &mut Vec<u8>, number: u32, correlation: &Correlated) {
-        if let Correlated::Trace(id) = correlation
-            && self.takes_whole(1)
-        {
-            self.left -= 1;
-            return out.extend_from_slice(&trace_attribute(number, *id));
-        }
-        if let Some(text) = correlation.text(&mut Digits::default()) {
-            self.text(out, number, BAGGAGE_KEY, text);
-        }
-    }
-
-    /// Appends `fields`. Those whose names are taken are renamed, but for the correlation ID, which is there already.
-    pub(crate) fn fields(
-        &mut self,
-        out: &mut Vec<u8>,
-        number: u32,
-        fields: &Fields,
-        correlation: &Correlated,
-    ) {
-        let is_plain = !fields.has_reserved() && self.takes_whole(fields.count());
-        if is_plain && fields.number() == number {
-            out.extend_from_slice(fields.bytes());
-            self.left -= fields.count();
-            return;
-        }
-        let mut digits = Digits::default();
-        let correlation = correlation.text(&mut digits).map(Value::Text);
-        for field in fields.encoded() {
-            if !RESERVED.contains(&field.key) {
-                self.encoded(out, number, &field);
-                continue;
-            }
-            let value = field.value();
-            if field.key == BAGGAGE_KEY && value.is_some() && value == correlation {
-                continue;
-            }
-            if self.take()
-                && let Some(value) = value
-            {
-                let value = shortened(value, self.value_length);
-                value::attribute(out, number, &format!("fields.{}", field.key), value);
-            }
-        }
-    }
-
-    /// Appends constant attributes, which are encoded for `number`.
-    pub(crate) fn constants(
-        &mut self,
-        out: &mut Vec<u8>,
-        number: u32,
-        constants: &callsite::Attributes,
-    ) {
-        if self.takes_whole(constants.count) {
-            out.extend_from_slice(&constants.bytes);
-            self.left -= constants.count;
-            return;
-        }
-        for attribute in value::attributes(&constants.bytes) {
-            self.encoded(out, number, &attribute);
-        }
-    }
-
-    fn takes_whole(&self, count: u32) -> bool {
-        self.value_length.is_none() && count <= self.left
-    }
-
-    fn encoded(&mut self, out: &mut Vec<u8>, number: u32, attribute: &Encoded<'_>) {
-        if self.take() {
-            write_encoded(out, number, attribute, self.value_length);
-        }
-    }
-}
-
-fn write_encoded(out: &mut Vec<u8>, number: u32, attribute: &Encoded<'_>, limit: Option<usize>) {
-    match attribute.value() {
-        Some(value @ Value::Text(_)) if limit.is_some() => {
-            value::attribute(out, number, attribute.key, shortened(value, limit));
-        }
-        _ => wire::member_bytes(out, number, attribute.message),
-    }
-}
-
-fn shortened(value: Value<'_>, limit: Option<usize>) -> Value<'_> {
-    match value {
-        Value::Text(text) => Value::Text(truncated(text, limit)),
-        other => other,
     }
 }
 

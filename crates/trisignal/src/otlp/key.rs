@@ -7,6 +7,10 @@ use super::wire;
 const ONE_BYTE: usize = 0x80;
 /// The first number that is none of OTLP's, which are signed.
 const INT_END: u64 = 1 << 63;
+/// Room for an attribute up to its value. With a name that fits in it, an attribute with a number has lengths of one byte.
+const HEAD: usize = 48;
+/// What of it is not the name: the attribute's tag and its length, the same of the key, and the value's tag.
+const AROUND_NAME: usize = 5;
 
 /// A key that is used again and again: the bytes of an attribute up to its value.
 #[derive(Debug)]
@@ -14,26 +18,35 @@ pub(crate) struct Key {
     name: &'static str,
     hash: u32,
     field: u32,
-    /// The attribute's tag, room for its length, key, the value's tag, and room for the length of that and for a value of
-    /// two bytes: the lengths in one byte each, as in nearly all attributes. Empty for a key that is too long for this.
-    template: Box<[u8]>,
+    /// The attribute up to the length of its value, with room for its own length. What is behind that means nothing.
+    head: [u8; HEAD],
+    /// How much of it is used.
+    length: usize,
+    /// Texts below it are short enough for lengths of one byte. 0 for a name that is too long for `head`.
+    room: usize,
 }
 
 impl Key {
     /// The key of attributes that are written as `field`, at most 15, of the message that has them.
     pub(crate) fn new(field: u32, name: &'static str) -> Self {
-        let mut template = Vec::new();
-        if name.len() < ONE_BYTE {
-            template.extend([wire::short_tag(field), 0, wire::short_tag(KEY)]);
-            wire::varint(&mut template, name.len() as u64);
-            template.extend_from_slice(name.as_bytes());
-            template.extend([wire::short_tag(VALUE), 0, 0, 0]);
+        let mut head = [0; HEAD];
+        let length = name.len() + AROUND_NAME;
+        let fits = length <= HEAD;
+        if fits {
+            head[0] = wire::short_tag(field);
+            head[2] = wire::short_tag(KEY);
+            head[3] = name.len() as u8;
+            head[4..length - 1].copy_from_slice(name.as_bytes());
+            head[length - 1] = wire::short_tag(VALUE);
         }
         Self {
             name,
             hash: hash(name),
             field,
-            template: template.into(),
+            head,
+            length,
+            // Behind the head there are the value's length, the text's tag and its length.
+            room: if fits { ONE_BYTE - length - 1 } else { 0 },
         }
     }
 
@@ -50,47 +63,58 @@ impl Key {
     #[inline(always)]
     pub(crate) fn write(&self, out: &mut Vec<u8>, value: Value<'_>) {
         let is_short = match value {
-            Value::Text(text) => {
-                let text = text.as_bytes();
-                self.begin(out, [wire::short_tag(STRING), text.len() as u8], text)
-            }
-            Value::Bool(value) => self.begin(out, [wire::varint_tag(BOOL), u8::from(value)], &[]),
-            Value::I64(value) => self.write_int(out, value),
-            Value::U64(value @ 0..INT_END) => self.write_int(out, value as i64),
-            Value::U64(_) => false,
-            Value::F64(value) => {
-                let [first, rest @ ..] = value.to_le_bytes();
-                self.begin(out, [wire::fixed64_tag(DOUBLE), first], &rest)
-            }
+            Value::Text(text) => text.len() < self.room,
+            Value::U64(value) => value < INT_END && self.room > 0,
+            Value::Bool(_) | Value::I64(_) | Value::F64(_) => self.room > 0,
         };
         if !is_short {
-            attribute(out, self.field, self.name, value);
+            return attribute(out, self.field, self.name, value);
+        }
+        match value {
+            Value::Text(text) => {
+                let length = text.len() as u8;
+                let head = [length + 2, wire::short_tag(STRING), length];
+                self.begin(out, head, text.len());
+                out.extend_from_slice(text.as_bytes());
+            }
+            Value::Bool(value) => {
+                self.begin(out, [2, wire::varint_tag(BOOL), u8::from(value)], 0);
+            }
+            Value::I64(value) => self.write_int(out, value as u64),
+            Value::U64(value) => self.write_int(out, value),
+            Value::F64(value) => {
+                let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+                let tag = wire::fixed64_tag(DOUBLE);
+                self.begin(out, [9, tag, a, b, c, d, e, f, g, h], 0);
+            }
         }
     }
 
     #[inline]
-    fn write_int(&self, out: &mut Vec<u8>, value: i64) -> bool {
-        let (bytes, length) = wire::short_varint(wire::varint_tag(INT), value as u64);
-        self.begin(out, [bytes[0], bytes[1]], &bytes[2..length])
+    fn write_int(&self, out: &mut Vec<u8>, value: u64) {
+        const TAG: u8 = wire::varint_tag(INT);
+        match value {
+            0..0x80 => self.begin(out, [2, TAG, value as u8], 0),
+            0x80..0x4000 => {
+                self.begin(out, [3, TAG, value as u8 | 0x80, (value >> 7) as u8], 0);
+            }
+            _ => {
+                let (bytes, length) = wire::varint_bytes(value);
+                self.begin(out, [length as u8 + 1, TAG], length);
+                out.extend_from_slice(&bytes[..length]);
+            }
+        }
     }
 
-    /// Appends the attribute with a value of these two bytes and those behind them, if all lengths fit in one byte.
-    #[inline]
-    fn begin(&self, out: &mut Vec<u8>, [tag, first]: [u8; 2], behind: &[u8]) -> bool {
-        // Without tag and length of the attribute.
-        let length = self.template.len() + behind.len();
-        if self.template.is_empty() || length >= ONE_BYTE {
-            return false;
-        }
+    /// Appends the attribute up to these bytes of its value, of which the first is its length. `behind` bytes are to follow.
+    #[inline(always)]
+    fn begin<const N: usize>(&self, out: &mut Vec<u8>, value: [u8; N], behind: usize) {
         let start = out.len();
-        out.extend_from_slice(&self.template);
-        let [_, total, .., value, inner, last] = &mut out[start..] else {
-            return false;
-        };
-        (*total, *value) = (length as u8 - 2, behind.len() as u8 + 2);
-        (*inner, *last) = (tag, first);
-        out.extend_from_slice(behind);
-        true
+        // As much as is known when this is compiled: a few moves instead of a loop.
+        out.extend_from_slice(&self.head);
+        out.truncate(start + self.length);
+        out[start + 1] = (self.length - 2 + N + behind) as u8;
+        out.extend_from_slice(&value);
     }
 }
 
@@ -120,7 +144,7 @@ mod tests {
     #[test]
     fn a_key_used_again_writes_what_a_new_one_does() {
         let texts: Vec<_> = [
-            0, 1, 60, 100, 118, 119, 120, 121, 125, 126, 127, 128, 20_000,
+            0, 1, 60, 78, 79, 80, 100, 118, 119, 120, 121, 125, 126, 127, 128, 20_000,
         ]
         .map(|length| "x".repeat(length))
         .into();
@@ -136,7 +160,7 @@ mod tests {
             Value::Bool(false),
         ]);
         let values: Vec<_> = values.collect();
-        for length in [1, 2, 50, 109, 110, 111, 112, 113, 114, 126, 127, 128, 300] {
+        for length in [1, 2, 42, 43, 44, 45, 109, 110, 111, 112, 126, 127, 128, 300] {
             let name: &'static str = "k".repeat(length).leak();
             let key = Key::new(FIELD, name);
             for value in &values {

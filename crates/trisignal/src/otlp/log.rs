@@ -1,9 +1,10 @@
-//! The parts of an OTLP `LogRecord`. A record is a [`Message`](super::wire::Message) in its scope, begun and ended by
-//! whoever writes the parts.
+//! The parts of an OTLP `LogRecord`. A record is a [`Message`] in its scope, begun by its [`Head`] and ended by whoever writes
+//! the other parts.
 
 use opentelemetry::trace::{SpanId, TraceId};
 
-use super::{value, wire};
+use super::value;
+use super::wire::{self, Message};
 
 /// Fields of `LogRecord`.
 pub(crate) const ATTRIBUTES: u32 = 6;
@@ -35,11 +36,15 @@ pub(crate) struct Head<'a> {
     pub(crate) dropped_attributes: u32,
 }
 
+/// What is in each record and always as long, with the header of the message.
+const FIXED: usize = 3 + 9 + 9 + 2 + 5;
+
 impl Head<'_> {
-    /// Appends these fields to a record.
+    /// Begins a record, as `field` of its scope, with these fields.
     #[inline]
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.fixed());
+    pub(crate) fn begin(&self, out: &mut Vec<u8>, field: u32) -> Message {
+        let message = Message::begun_large(out.len() + 3);
+        out.extend_from_slice(&self.fixed(field));
         wire::bytes(out, SEVERITY_TEXT, self.severity_text.as_bytes());
         wire::bytes(out, EVENT_NAME, self.event_name.as_bytes());
         if self.trace_id != TraceId::INVALID {
@@ -51,19 +56,18 @@ impl Head<'_> {
             out.extend_from_slice(&wire::short_bytes::<8, 10>(SPAN_ID, span_id));
         }
         wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
+        message
     }
-}
 
-impl Head<'_> {
-    /// What is in each record and always as long.
     #[inline]
-    fn fixed(&self) -> [u8; 25] {
-        let mut fixed = [0; 25];
-        fixed[..9].copy_from_slice(&wire::short_fixed64(TIME, self.time));
-        fixed[9..18].copy_from_slice(&wire::short_fixed64(OBSERVED_TIME, self.observed));
+    fn fixed(&self, field: u32) -> [u8; FIXED] {
+        let mut fixed = [0; FIXED];
+        fixed[..3].copy_from_slice(&wire::large_header(field));
+        fixed[3..12].copy_from_slice(&wire::short_fixed64(TIME, self.time));
+        fixed[12..21].copy_from_slice(&wire::short_fixed64(OBSERVED_TIME, self.observed));
         // The numbers of severities take one byte.
-        fixed[18..20].copy_from_slice(&[wire::varint_tag(SEVERITY), self.severity & 0x7f]);
-        fixed[20..].copy_from_slice(&wire::short_fixed32(FLAGS, u32::from(self.flags)));
+        fixed[21..23].copy_from_slice(&[wire::varint_tag(SEVERITY), self.severity & 0x7f]);
+        fixed[23..].copy_from_slice(&wire::short_fixed32(FLAGS, u32::from(self.flags)));
         fixed
     }
 }
@@ -87,8 +91,16 @@ mod tests {
     use opentelemetry_proto::tonic::logs::v1 as proto;
     use prost::Message as _;
 
+    use super::super::request::ITEMS;
     use super::super::value::{Value, attribute};
     use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> proto::LogRecord {
+        let mut out = Vec::new();
+        write(&mut out);
+        let mut scope = proto::ScopeLogs::decode(&out[..]).unwrap();
+        scope.log_records.remove(0)
+    }
 
     #[test]
     fn a_record_is_decoded() {
@@ -103,11 +115,12 @@ mod tests {
             flags: 3,
             dropped_attributes: 4,
         };
-        let mut out = Vec::new();
-        head.write(&mut out);
-        body(&mut out, "placed");
-        attribute(&mut out, ATTRIBUTES, "n", Value::I64(5));
-        let mut record = proto::LogRecord::decode(&out[..]).unwrap();
+        let mut record = written(|out| {
+            let message = head.begin(out, ITEMS);
+            body(out, "placed");
+            attribute(out, ATTRIBUTES, "n", Value::I64(5));
+            message.end(out);
+        });
         let body = record.body.take().unwrap().value.unwrap();
         assert_eq!(body, any_value::Value::StringValue("placed".into()));
         assert_eq!(record.attributes.len(), 1);
@@ -140,9 +153,7 @@ mod tests {
             flags: 0,
             dropped_attributes: 0,
         };
-        let mut out = Vec::new();
-        head.write(&mut out);
-        let record = proto::LogRecord::decode(&out[..]).unwrap();
+        let record = written(|out| head.begin(out, ITEMS).end(out));
         assert_eq!(record, proto::LogRecord::default());
     }
 }

@@ -10,13 +10,11 @@ use opentelemetry_sdk::logs::SdkLogRecord;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::request::{ITEMS, ScopeHead};
-use super::wire::Message;
 use super::{log, span, value};
 use crate::limits::ItemLimits;
 
 /// Appends one span, as an item of its scope.
 pub(crate) fn span(out: &mut Vec<u8>, data: &SpanData) {
-    let message = Message::begin_large(out, ITEMS);
     let context = &data.span_context;
     let trace_state = match *context.trace_state() {
         TraceState::NONE => String::new(),
@@ -38,7 +36,7 @@ pub(crate) fn span(out: &mut Vec<u8>, data: &SpanData) {
             links: data.links.dropped_count,
         },
     };
-    head.write(out);
+    let message = head.begin(out, ITEMS);
     for attribute in &data.attributes {
         value::otel_attribute(out, span::ATTRIBUTES, attribute);
     }
@@ -68,7 +66,6 @@ pub(crate) fn span(out: &mut Vec<u8>, data: &SpanData) {
 
 /// Appends one log record, as an item of its scope. The SDK has no limits for records, so they hold here.
 pub(crate) fn log_record(out: &mut Vec<u8>, record: &SdkLogRecord, limits: ItemLimits) {
-    let message = Message::begin_large(out, ITEMS);
     let trace = record.trace_context();
     let kept = usize::try_from(limits.attribute_count).unwrap_or(usize::MAX);
     let dropped = record.attributes_iter().count().saturating_sub(kept);
@@ -87,7 +84,7 @@ pub(crate) fn log_record(out: &mut Vec<u8>, record: &SdkLogRecord, limits: ItemL
             .map_or(0, |flags| flags.to_u8()),
         dropped_attributes: u32::try_from(dropped).unwrap_or(u32::MAX),
     };
-    head.write(out);
+    let message = head.begin(out, ITEMS);
     if let Some(body) = record.body() {
         value::any_value(out, log::BODY, body);
     }

@@ -1,5 +1,5 @@
-//! The parts of an OTLP `Span`. A span is a [`Message`](super::wire::Message) in its scope, begun and ended by whoever
-//! writes the parts.
+//! The parts of an OTLP `Span`. A span is a [`Message`] in its scope, begun by its [`Head`] and ended by whoever writes the
+//! other parts.
 
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceId};
 
@@ -72,11 +72,15 @@ pub(crate) struct Dropped {
     pub(crate) links: u32,
 }
 
+/// What is in each span and always as long, with the header of the message.
+const FIXED: usize = 3 + 18 + 10 + 6 + 2 + 9 + 9;
+
 impl Head<'_> {
-    /// Appends these fields to a span.
+    /// Begins a span, as `field` of its scope, with these fields.
     #[inline]
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.fixed());
+    pub(crate) fn begin(&self, out: &mut Vec<u8>, field: u32) -> Message {
+        let message = Message::begun_large(out.len() + 3);
+        out.extend_from_slice(&self.fixed(field));
         wire::bytes(out, TRACE_STATE, self.trace_state.as_bytes());
         if self.parent_span_id != SpanId::INVALID {
             let parent = self.parent_span_id.to_bytes();
@@ -88,27 +92,22 @@ impl Head<'_> {
             wire::uint(out, DROPPED_EVENTS, u64::from(self.dropped.events));
             wire::uint(out, DROPPED_LINKS, u64::from(self.dropped.links));
         }
+        message
     }
-}
 
-impl Head<'_> {
-    /// What is in each span and always as long.
     #[inline]
-    fn fixed(&self) -> [u8; 54] {
-        let mut fixed = [0; 54];
-        fixed[..18].copy_from_slice(&wire::short_bytes::<16, 18>(
-            TRACE_ID,
-            self.trace_id.to_bytes(),
-        ));
-        fixed[18..28].copy_from_slice(&wire::short_bytes::<8, 10>(
-            SPAN_ID,
-            self.span_id.to_bytes(),
-        ));
-        fixed[28..34].copy_from_slice(&wire::long_fixed32(FLAGS, self.flags));
+    fn fixed(&self, field: u32) -> [u8; FIXED] {
+        let mut fixed = [0; FIXED];
+        let trace_id = wire::short_bytes::<16, 18>(TRACE_ID, self.trace_id.to_bytes());
+        let span_id = wire::short_bytes::<8, 10>(SPAN_ID, self.span_id.to_bytes());
+        fixed[..3].copy_from_slice(&wire::large_header(field));
+        fixed[3..21].copy_from_slice(&trace_id);
+        fixed[21..31].copy_from_slice(&span_id);
+        fixed[31..37].copy_from_slice(&wire::long_fixed32(FLAGS, self.flags));
         // The numbers of kinds take one byte.
-        fixed[34..36].copy_from_slice(&[wire::varint_tag(KIND), self.kind & 0x7f]);
-        fixed[36..45].copy_from_slice(&wire::short_fixed64(START, self.start));
-        fixed[45..].copy_from_slice(&wire::short_fixed64(END, self.end));
+        fixed[37..39].copy_from_slice(&[wire::varint_tag(KIND), self.kind & 0x7f]);
+        fixed[39..48].copy_from_slice(&wire::short_fixed64(START, self.start));
+        fixed[48..].copy_from_slice(&wire::short_fixed64(END, self.end));
         fixed
     }
 }
@@ -199,6 +198,7 @@ mod tests {
     use opentelemetry_proto::tonic::trace::v1 as proto;
     use prost::Message as _;
 
+    use super::super::request::ITEMS;
     use super::super::value::{self, Value};
     use super::*;
 
@@ -225,6 +225,12 @@ mod tests {
         proto::Span::decode(&out[..]).unwrap()
     }
 
+    fn written_head(head: &Head<'_>) -> proto::Span {
+        let mut out = Vec::new();
+        head.begin(&mut out, ITEMS).end(&mut out);
+        proto::ScopeSpans::decode(&out[..]).unwrap().spans.remove(0)
+    }
+
     #[test]
     fn a_head_is_decoded() {
         let expected = proto::Span {
@@ -242,7 +248,7 @@ mod tests {
             dropped_links_count: 3,
             ..proto::Span::default()
         };
-        assert_eq!(written(|out| HEAD.write(out)), expected);
+        assert_eq!(written_head(&HEAD), expected);
     }
 
     #[test]
@@ -252,7 +258,7 @@ mod tests {
             trace_state: "",
             ..HEAD
         };
-        let span = written(|out| head.write(out));
+        let span = written_head(&head);
         assert!(span.parent_span_id.is_empty() && span.trace_state.is_empty());
     }
 

@@ -112,8 +112,15 @@ pub(crate) fn any_attribute(
 /// Appends an `AnyValue` with a text, as `field` of the message that has it: the body of a log record.
 #[inline]
 pub(crate) fn text_value(out: &mut Vec<u8>, field: u32, text: &str) {
-    wire::header(out, field, wire::field_len(text.len()));
-    wire::member_bytes(out, STRING, text.as_bytes());
+    let length = text.len();
+    if length < 0x7e {
+        let tags = [wire::short_tag(field), wire::short_tag(STRING)];
+        out.extend_from_slice(&[tags[0], length as u8 + 2, tags[1], length as u8]);
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        wire::header(out, field, wire::field_len(length));
+        wire::member_bytes(out, STRING, text.as_bytes());
+    }
 }
 
 /// Appends an `AnyValue`, as `field` of the message that has it.

@@ -19,12 +19,11 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// A tag of one byte and a varint behind it, and how many bytes they are.
+/// The same bytes at the front of an array, and how many they are.
 #[inline]
-pub(crate) fn short_varint(tag: u8, mut value: u64) -> ([u8; 1 + MAX_VARINT], usize) {
-    let mut bytes = [0; 1 + MAX_VARINT];
-    bytes[0] = tag;
-    let mut length = 1;
+pub(crate) fn varint_bytes(mut value: u64) -> ([u8; MAX_VARINT], usize) {
+    let mut bytes = [0; MAX_VARINT];
+    let mut length = 0;
     while value >= 0x80 {
         bytes[length] = value as u8 | 0x80;
         value >>= 7;
@@ -64,11 +63,15 @@ fn tag(out: &mut Vec<u8>, field: u32, wire_type: u32) {
     varint(out, u64::from(field << 3 | wire_type));
 }
 
-/// Appends the tag and the length of a length-delimited field; `length` bytes are to follow.
+/// Appends the tag and the length of a length-delimited field up to 15; `length` bytes are to follow.
 #[inline]
 pub(crate) fn header(out: &mut Vec<u8>, field: u32, length: usize) {
-    tag(out, field, LENGTH);
-    varint(out, length as u64);
+    if length < 0x80 {
+        out.extend_from_slice(&[short_tag(field), length as u8]);
+    } else {
+        out.push(short_tag(field));
+        varint(out, length as u64);
+    }
 }
 
 /// How many bytes a length-delimited field of at most number 15 takes with its tag.
@@ -190,25 +193,29 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Begins a message that will nearly always be shorter than 128 bytes.
+    /// Begins a message that will nearly always be shorter than 128 bytes, as a field up to 15.
     #[inline]
     pub(crate) fn begin(out: &mut Vec<u8>, field: u32) -> Self {
-        Self::reserve(out, field, 1)
-    }
-
-    /// Begins a message that will mostly have from 128 to 16,383 bytes.
-    #[inline]
-    pub(crate) fn begin_large(out: &mut Vec<u8>, field: u32) -> Self {
-        Self::reserve(out, field, 2)
-    }
-
-    #[inline]
-    fn reserve(out: &mut Vec<u8>, field: u32, reserved: usize) -> Self {
-        tag(out, field, LENGTH);
-        out.extend_from_slice(&[0; 2][..reserved]);
+        out.extend_from_slice(&[short_tag(field), 0]);
         Self {
             content: out.len(),
-            reserved,
+            reserved: 1,
+        }
+    }
+
+    /// Begins a message that will mostly have from 128 to 16,383 bytes, as a field up to 15.
+    #[inline]
+    pub(crate) fn begin_large(out: &mut Vec<u8>, field: u32) -> Self {
+        out.extend_from_slice(&large_header(field));
+        Self::begun_large(out.len())
+    }
+
+    /// The message whose content begins at `content`, behind a [`large_header`].
+    #[inline]
+    pub(crate) fn begun_large(content: usize) -> Self {
+        Self {
+            content,
+            reserved: 2,
         }
     }
 
@@ -216,29 +223,36 @@ impl Message {
     #[inline]
     pub(crate) fn end(self, out: &mut Vec<u8>) {
         let length = out.len() - self.content;
-        let needed = varint_len(length as u64);
         let start = self.content - self.reserved;
-        if needed != self.reserved {
-            move_content(out, &self, needed, length);
+        match (self.reserved, length) {
+            (1, 0..0x80) => out[start] = length as u8,
+            (2, 0x80..0x4000) => {
+                let bytes = [length as u8 | 0x80, (length >> 7) as u8];
+                out[start..start + 2].copy_from_slice(&bytes);
+            }
+            _ => move_content(out, &self, length),
         }
-        let mut rest = length;
-        for byte in &mut out[start..start + needed - 1] {
-            *byte = rest as u8 | 0x80;
-            rest >>= 7;
-        }
-        out[start + needed - 1] = rest as u8;
     }
 }
 
-/// Makes the room before the content of `message` as large as its length needs.
+/// The tag of a message in a field up to 15, and room for its length.
+#[inline]
+pub(crate) const fn large_header(field: u32) -> [u8; 3] {
+    [short_tag(field), 0, 0]
+}
+
+/// Makes the room before the content of `message` as large as its length needs, and fills it in.
 #[cold]
-fn move_content(out: &mut Vec<u8>, message: &Message, needed: usize, length: usize) {
-    let target = message.content - message.reserved + needed;
+fn move_content(out: &mut Vec<u8>, message: &Message, length: usize) {
+    let (bytes, needed) = varint_bytes(length as u64);
+    let start = message.content - message.reserved;
+    let target = start + needed;
     if needed > message.reserved {
         out.resize(target + length, 0);
     }
     out.copy_within(message.content..message.content + length, target);
     out.truncate(target + length);
+    out[start..target].copy_from_slice(&bytes[..needed]);
 }
 
 /// Reads a varint at the front of `bytes`, and answers what is behind it.

@@ -165,6 +165,7 @@ impl Chunk {
         front
     }
 
+    #[inline]
     fn end_item(&mut self, scope: ScopeName<'_>) {
         self.items += 1;
         let end = self.bytes.len();

@@ -102,6 +102,15 @@ impl Redactor {
         rules.own("", text).unwrap_or_else(|| rules.scan(text))
     }
 
+    /// Whether `text` is shown as it is, whoever says it: so it is with most texts, and nothing has to be asked but this.
+    /// Where it says no, the text may be shown as it is all the same.
+    #[inline]
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.0
+            .as_deref()
+            .is_none_or(|rules| rules.own.is_none() && rules.triggers.are_absent(text.as_bytes()))
+    }
+
     /// Whether the value of `key` is hidden whatever it is: for numbers, which no other rule looks at.
     pub(crate) fn hides(&self, key: &str) -> bool {
         self.0.as_deref().is_some_and(|rules| rules.words.hide(key))

@@ -42,6 +42,9 @@ struct Kind {
     detector: Detector,
 }
 
+/// The place of [`tokens::token`] among them.
+const TOKENS: usize = 2;
+
 /// At most eight, in the order in which they are asked: one bit each.
 const KINDS: [Kind; 6] = [
     Kind {
@@ -99,6 +102,26 @@ impl Triggers {
         let mut eights = bytes.chunks_exact(8);
         eights.all(|eight| any(eight) == 0) && any(eights.remainder()) == 0
     }
+
+    /// The first place from `at` on where a detector has something to look at, and which detectors, as bits.
+    fn next(&self, bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
+        loop {
+            let (length, mut detectors) = bytes[at..]
+                .iter()
+                .map(|byte| self.0[usize::from(*byte)])
+                .enumerate()
+                .find(|(_, detectors)| *detectors != 0)?;
+            at += length;
+            // Their bytes are in many texts, and what is around them nearly never is that of a token.
+            if !tokens::may_be_at(bytes, at) {
+                detectors &= !(1 << TOKENS);
+            }
+            if detectors != 0 {
+                return Some((at, detectors));
+            }
+            at += 1;
+        }
+    }
 }
 
 /// `text` without what is found in it.
@@ -111,11 +134,8 @@ pub(super) fn redacted<'a>(
     let bytes = text.as_bytes();
     let mut clean = String::new();
     let (mut from, mut at) = (0, 0);
-    while let Some(next) = bytes[at..]
-        .iter()
-        .position(|byte| triggers.0[usize::from(*byte)] != 0)
-    {
-        at += next;
+    while let Some((next, detectors)) = triggers.next(bytes, at) {
+        at = next;
         let scan = Scan {
             text: bytes,
             at,
@@ -123,7 +143,7 @@ pub(super) fn redacted<'a>(
             words,
             redaction,
         };
-        let Some(found) = find(&scan, triggers.0[usize::from(bytes[at])]) else {
+        let Some(found) = find(&scan, detectors) else {
             at += 1;
             continue;
         };

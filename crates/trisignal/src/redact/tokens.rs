@@ -71,22 +71,37 @@ const BEFORE: [u8; 256] = {
     let mut index = 0;
     while index < PREFIXES.len() {
         let Prefix { text, trigger, .. } = PREFIXES[index];
-        table[text[trigger - 1] as usize] |= bit(text[trigger]);
+        table[text[trigger - 1] as usize] |= BITS[text[trigger] as usize];
         index += 1;
     }
     table
 };
 
-/// The bit of a trigger.
-const fn bit(trigger: u8) -> u8 {
+/// The bit of each trigger.
+const BITS: [u8; 256] = {
+    let mut table = [0; 256];
     let mut index = 0;
     while index < TRIGGERS.len() {
-        if TRIGGERS[index] == trigger {
-            return 1 << index;
-        }
+        table[TRIGGERS[index] as usize] = 1 << index;
         index += 1;
     }
-    0
+    table
+};
+
+/// Whether the bytes around this one may be those of a credential that is recognised at it.
+#[inline]
+pub(super) fn may_be_at(text: &[u8], at: usize) -> bool {
+    let (byte, next) = (text[at], text.get(at + 1));
+    let before = at.checked_sub(1).map(|before| text[before]);
+    match byte {
+        // `bearer`, `basic`
+        b'B' | b'b' => matches!(next, Some(b'E' | b'e' | b'A' | b'a')),
+        b'J' => before == Some(b'y'),
+        b'-' if next == Some(&b'-') => true,
+        _ => {
+            before.is_some_and(|before| BEFORE[usize::from(before)] & BITS[usize::from(byte)] != 0)
+        }
+    }
 }
 
 /// The credential that is recognised at this byte.
@@ -212,11 +227,6 @@ fn private_key(scan: &Scan<'_>) -> Option<Range<usize>> {
 /// A key with the prefix of its issuer.
 fn prefixed(scan: &Scan<'_>) -> Option<Range<usize>> {
     let trigger = scan.text[scan.at];
-    let before = scan.text[scan.at.checked_sub(1)?];
-    // Dashes and underscores are in many texts, and nearly never behind these.
-    if BEFORE[usize::from(before)] & bit(trigger) == 0 {
-        return None;
-    }
     let mut fitting = PREFIXES
         .iter()
         .filter(|prefix| prefix.text[prefix.trigger] == trigger);

@@ -24,6 +24,7 @@ use crate::{
         cut::{Bounded, MAX_TEXT, cut},
         directives::Directives,
     },
+    otlp::key::Key,
     redact::{REDACTED, Redactor},
 };
 
@@ -36,53 +37,65 @@ const LOG_METADATA: &str = "log.";
 /// A chain of sources is followed this far: nothing says that it ends.
 const SOURCES_FOLLOWED: usize = 16;
 
-/// What an event carries besides its fields.
+/// What an event carries besides its fields. Kept between events for the memory.
 #[derive(Debug, Default)]
 pub(crate) struct EventText {
-    message: Option<String>,
-    exception: Option<String>,
-    /// Kept between events for their memory.
-    spare: [String; 2],
+    message: Text,
+    exception: Text,
+}
+
+#[derive(Debug, Default)]
+struct Text {
+    text: String,
+    is_there: bool,
 }
 
 impl EventText {
     pub(crate) fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+        self.message.get()
     }
 
     /// The error in the field `error` or `err`, without its sources.
     pub(crate) fn exception(&self) -> Option<&str> {
-        self.exception.as_deref()
+        self.exception.get()
     }
 
     /// Hides what is secret.
     pub(crate) fn redact(&mut self, redactor: &Redactor) {
-        for text in [&mut self.message, &mut self.exception]
-            .into_iter()
-            .flatten()
-        {
-            if let Cow::Owned(hidden) = redactor.text(text) {
-                *text = hidden;
-            }
-        }
+        self.message.redact(redactor);
+        self.exception.redact(redactor);
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        let strings = [self.message.as_ref(), self.exception.as_ref()];
-        let used: usize = strings.into_iter().flatten().map(String::capacity).sum();
-        used + self.spare.iter().map(String::capacity).sum::<usize>()
+        self.message.text.capacity() + self.exception.text.capacity()
     }
 
     pub(crate) fn clear(&mut self) {
-        let [message, exception] = &mut self.spare;
-        for (used, spare) in [
-            (self.message.take(), message),
-            (self.exception.take(), exception),
-        ] {
-            if let Some(mut text) = used {
-                text.clear();
-                *spare = text;
-            }
+        for text in [&mut self.message, &mut self.exception] {
+            text.text.clear();
+            text.is_there = false;
+        }
+    }
+}
+
+impl Text {
+    fn get(&self) -> Option<&str> {
+        self.is_there.then_some(&self.text)
+    }
+
+    /// Takes what `write` writes; see [`contained`].
+    fn set(&mut self, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) -> bool {
+        self.text.clear();
+        self.is_there = true;
+        contained(&mut self.text, write)
+    }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        if self.is_there
+            && !redactor.shows(&self.text)
+            && let Cow::Owned(hidden) = redactor.text(&self.text)
+        {
+            self.text = hidden;
         }
     }
 }
@@ -103,10 +116,10 @@ pub(crate) struct Capture<'a> {
     redactor: &'a Redactor,
     /// What is known of the fields, by their indices; nothing of those of a `log` record.
     known: &'a [KnownField],
+    /// The same where each name comes once and was not there before, so that nobody has to look for it.
+    new: &'a [KnownField],
     /// Who else listens to what is no data of a span.
     directives: Option<&'a mut Directives>,
-    /// Whether each name comes once, and was not there before.
-    distinct: bool,
     panicked: bool,
 }
 
@@ -118,8 +131,8 @@ impl<'a> Capture<'a> {
             source: Source::Span,
             redactor,
             known: &[],
+            new: &[],
             directives: None,
-            distinct: false,
             panicked: false,
         }
     }
@@ -136,17 +149,23 @@ impl<'a> Capture<'a> {
             source: Source::Event { text, from_log },
             redactor,
             known: &[],
+            new: &[],
             directives: None,
-            distinct: false,
             panicked: false,
         }
     }
 
-    /// The same for the fields of `callsite`, into none: where no name comes twice, nobody has to look for it.
+    /// The same for the fields of `callsite`.
     pub(crate) fn of(mut self, callsite: &'a Callsite) -> Self {
-        if !matches!(self.source, Source::Event { from_log: true, .. }) {
-            self.known = &callsite.fields;
-            self.distinct = callsite.has_distinct_fields && self.fields.is_empty();
+        if matches!(self.source, Source::Event { from_log: true, .. }) {
+            return self;
+        }
+        self.known = &callsite.fields;
+        if callsite.has_distinct_fields && self.fields.is_empty() {
+            self.new = &callsite.fields;
+            if callsite.has_reserved_fields {
+                self.fields.expect_reserved();
+            }
         }
         self
     }
@@ -157,56 +176,31 @@ impl<'a> Capture<'a> {
         self
     }
 
-    /// Keeps a field of which all is known. False when it is not one.
+    /// The key of a field that is new and plain data: all that is left to do is to write its value under it.
     ///
-    /// In each visiting method by itself, which knows the type of the value: this is the hottest place of a span.
+    /// Asked in each visiting method by itself, which knows the type of the value: this is the hottest place of a span.
     #[inline(always)]
-    fn known(&mut self, field: &Field, value: Value<'_>) -> bool {
-        let Some(known) = self.known.get(field.index()) else {
-            return false;
-        };
-        let Some(key) = &known.key else {
-            // A message is kept elsewhere, and a directive is not data.
-            if let (Some(directives), Value::Text(text)) = (&mut self.directives, value) {
-                directives.record_str(field, text);
-            }
-            return !known.is_message;
-        };
-        if !self.distinct {
-            return false;
-        }
-        let text;
-        let shown = match value {
-            Value::Text(value) => {
-                let value = cut(value, MAX_TEXT);
-                text = match value {
-                    Cow::Borrowed(value) => {
-                        self.redactor.value_of(key.name(), || known.hides, value)
-                    }
-                    Cow::Owned(value) => {
-                        let shown = self.redactor.value_of(key.name(), || known.hides, &value);
-                        Cow::Owned(shown.into_owned())
-                    }
-                };
-                Value::Text(&text)
-            }
-            Value::Bool(_) => value,
-            _ if known.hides => Value::Text(REDACTED),
-            _ => value,
-        };
-        self.fields.add(key, known.is_reserved, shown);
-        true
+    fn key(&self, field: &Field) -> Option<&'a Key> {
+        self.new.get(field.index())?.key.as_ref()
     }
 
     #[inline(always)]
     fn plain(&mut self, field: &Field, value: Value<'_>) {
-        if !self.known(field, value) {
-            self.unknown(field, value);
+        match self.key(field) {
+            Some(key) => self.fields.add(key, value),
+            None => self.other(field, value),
         }
     }
 
-    #[cold]
-    fn unknown(&mut self, field: &Field, value: Value<'_>) {
+    /// Keeps what is no new and plain data.
+    #[inline(never)]
+    fn other(&mut self, field: &Field, value: Value<'_>) {
+        if self.is_directive(field) {
+            if let (Some(directives), Value::Text(text)) = (&mut self.directives, value) {
+                directives.record_str(field, text);
+            }
+            return;
+        }
         if self.is_message(field) {
             return self.text(field, |out| write_plain(out, value));
         }
@@ -222,20 +216,38 @@ impl<'a> Capture<'a> {
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
-        if self.is_message(field) {
+        if let Some(key) = self.key(field) {
+            with_text(|text| {
+                self.panicked |= !contained(text, write);
+                self.add_text(key, text);
+            });
+        } else if self.is_message(field) {
             if let Source::Event { text, .. } = &mut self.source {
-                let mut message = std::mem::take(&mut text.spare[0]);
-                self.panicked |= !contained(&mut message, write);
-                text.message = Some(message);
+                self.panicked |= !text.message.set(write);
             }
         } else if let Some(name) = self.name_of(field) {
             with_text(|text| {
                 self.panicked |= !contained(text, write);
-                if !self.known(field, Value::Text(text)) {
-                    self.set_text(name, text);
-                }
+                self.set_text(name, text);
             });
         }
+    }
+
+    #[inline(always)]
+    fn add_text(&mut self, key: &Key, text: &str) {
+        if text.len() <= MAX_TEXT && self.redactor.shows(text) {
+            self.fields.add(key, Value::Text(text));
+        } else {
+            self.add_changed(key, text);
+        }
+    }
+
+    /// Adds a text that may have to be cut, or to be hidden.
+    #[inline(never)]
+    fn add_changed(&mut self, key: &Key, text: &str) {
+        let text = cut(text, MAX_TEXT);
+        let shown = self.redactor.value_of(key.name(), || false, &text);
+        self.fields.add(key, Value::Text(&shown));
     }
 
     fn set_text(&mut self, name: &'static str, text: &str) {
@@ -245,7 +257,15 @@ impl<'a> Capture<'a> {
     }
 
     fn is_message(&self, field: &Field) -> bool {
-        matches!(self.source, Source::Event { .. }) && field.name() == "message"
+        match self.known.get(field.index()) {
+            Some(known) => known.is_message,
+            None => matches!(self.source, Source::Event { .. }) && field.name() == "message",
+        }
+    }
+
+    fn is_directive(&self, field: &Field) -> bool {
+        let known = self.known.get(field.index());
+        known.is_some_and(|known| known.is_directive)
     }
 
     /// The name under which the field is kept, if it is data.
@@ -277,27 +297,24 @@ impl Visit for Capture<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.plain(field, Value::Text(value));
+        match self.key(field) {
+            Some(key) => self.add_text(key, value),
+            None => self.other(field, Value::Text(value)),
+        }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         if let Source::Event { text, .. } = &mut self.source
             && matches!(field.name(), "error" | "err")
         {
-            let mut exception = std::mem::take(&mut text.spare[1]);
-            let whole = contained(&mut exception, |out| write!(out, "{value}"));
-            self.panicked |= !whole;
-            text.exception = Some(exception);
+            self.panicked |= !text.exception.set(|out| write!(out, "{value}"));
         }
         self.text(field, |out| write_chain(out, value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if let Some(directives) = &mut self.directives
-            && self
-                .known
-                .get(field.index())
-                .is_some_and(|known| known.key.is_none())
+        if self.is_directive(field)
+            && let Some(directives) = &mut self.directives
         {
             return directives.record_debug(field, value);
         }

@@ -137,10 +137,14 @@ impl Fields {
         });
     }
 
+    /// Says that fields are to be [added](Self::add) whose names may be taken on export.
+    pub(crate) fn expect_reserved(&mut self) {
+        self.has_reserved = true;
+    }
+
     /// Adds a known field, whose name is not there.
     #[inline(always)]
-    pub(crate) fn add(&mut self, key: &Key, is_reserved: bool, value: Value<'_>) {
-        self.has_reserved |= is_reserved;
+    pub(crate) fn add(&mut self, key: &Key, value: Value<'_>) {
         let end = self.bytes.len();
         key.write(&mut self.bytes, value);
         self.keep_from(end, key.hash());
@@ -331,10 +335,10 @@ mod tests {
         let mut fields = Fields::default();
         for number in 0..MAX_COUNT {
             let name = format!("key {number}").leak();
-            fields.add(&Key::new(log::ATTRIBUTES, name), false, Value::Bool(true));
+            fields.add(&Key::new(log::ATTRIBUTES, name), Value::Bool(true));
         }
         let key = Key::new(log::ATTRIBUTES, "one more");
-        fields.add(&key, false, Value::Bool(true));
+        fields.add(&key, Value::Bool(true));
         assert_eq!((fields.count(), fields.dropped()), (MAX_COUNT, 1));
         assert!(!fields.contains("one more") && fields.contains("key 0"));
     }

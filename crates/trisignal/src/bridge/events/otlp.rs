@@ -16,14 +16,14 @@ use crate::{
     bridge::{
         callsite,
         correlated::{Correlated, Digits},
-        spans::{RESERVED, Room},
+        room::Room,
+        spans::RESERVED,
     },
     clock::system_time,
     limits::ItemLimits,
     otlp::{
         log::{self, Head},
         request::ITEMS,
-        wire::Message,
     },
     pipeline::chunks::{Chunked, Chunks, ScopeName},
 };
@@ -90,8 +90,7 @@ impl Export<'_> {
         let mut room = Room::new(limits);
         room.dropped = fields.dropped();
         chunks.append(Chunked::Logs, self.target, |out| {
-            let message = Message::begin_large(out, ITEMS);
-            head.write(out);
+            let message = head.begin(out, ITEMS);
             if let Some(message) = text.message() {
                 log::body(out, message);
             }

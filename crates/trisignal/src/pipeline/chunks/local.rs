@@ -25,30 +25,21 @@ impl Drop for Mine {
 }
 
 /// Runs `f` with this thread's buffers for `chunks`. `f` must not come back here.
+#[inline]
 pub(super) fn with_buffers(chunks: &Arc<Chunks>, f: impl FnOnce(&Buffers)) {
     let mut f = Some(f);
-    let mut run = |buffers: &Buffers| {
-        if let Some(f) = f.take() {
-            f(buffers);
-        }
-    };
-    let found = MINE.try_with(|mine| {
-        let Ok(mine) = mine.try_borrow() else {
-            return false;
-        };
-        let found = mine.iter().find(|mine| mine.id == chunks.id);
-        if let Some(mine) = found {
-            run(&mine.buffers);
-        }
-        found.is_some()
+    let _ = MINE.try_with(|mine| {
+        let mine = mine.try_borrow().ok()?;
+        let mine = mine.iter().find(|mine| mine.id == chunks.id)?;
+        f.take()?(&mine.buffers);
+        Some(())
     });
-    if found == Ok(true) {
-        return;
-    }
     // The first time, or the thread is being torn down.
-    match found.is_ok().then(|| enrol(chunks)).flatten() {
-        Some(buffers) => run(&buffers),
-        None => run(&chunks.orphanage),
+    if let Some(f) = f {
+        match enrol(chunks) {
+            Some(buffers) => f(&buffers),
+            None => f(&chunks.orphanage),
+        }
     }
 }
 
