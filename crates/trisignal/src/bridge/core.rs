@@ -15,13 +15,10 @@ use tracing_core::span::Current;
 
 use super::local;
 use super::open::Open;
-use super::table::Table;
+use super::table::{NEIGHBOURS, Table};
 
-/// How many IDs a thread takes at once.
-const BLOCK: u64 = 4096;
-
-/// The first ID that no thread has taken. IDs are not used again, and 0 is none.
-static UNUSED: AtomicU64 = AtomicU64::new(BLOCK);
+/// The first ID that no thread has taken; a thread takes many at once. IDs are not used again, and 0 is none.
+static UNUSED: AtomicU64 = AtomicU64::new(NEIGHBOURS);
 
 thread_local! {
     /// The next ID of this thread, and the end of those that it took.
@@ -47,8 +44,8 @@ impl Core {
 fn next_id() -> Id {
     let (mut next, mut end) = IDS.get();
     if next == end {
-        next = UNUSED.fetch_add(BLOCK, Ordering::Relaxed);
-        end = next + BLOCK;
+        next = UNUSED.fetch_add(NEIGHBOURS, Ordering::Relaxed);
+        end = next + NEIGHBOURS;
     }
     IDS.set((next + 1, end));
     Id::from_u64(next)

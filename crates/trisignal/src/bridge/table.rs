@@ -14,12 +14,62 @@ use super::open::Open;
 /// Enough that threads seldom meet.
 const SHARDS: usize = 64;
 
-type Shard = HashMap<u64, Arc<Open>, BuildHasherDefault<IdHasher>>;
+/// How many IDs that follow each other are in one shard: those that a thread gives out.
+pub(crate) const NEIGHBOURS: u64 = 4096;
+
+/// How many spans of a shard have a place by their ID.
+const PLACES: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Table {
     bridge: u64,
     shards: Box<[Mutex<Shard>]>,
+}
+
+/// A part of the spans. Nearly all have a place by the end of their ID; those that find it taken are elsewhere.
+#[derive(Debug, Default)]
+struct Shard {
+    /// None until there is a first span.
+    places: Box<[Place]>,
+    elsewhere: HashMap<u64, Arc<Open>, BuildHasherDefault<IdHasher>>,
+}
+
+type Place = Option<(u64, Arc<Open>)>;
+
+impl Shard {
+    fn insert(&mut self, id: u64, open: Arc<Open>) -> Option<Arc<Open>> {
+        if self.places.is_empty() {
+            self.places = (0..PLACES).map(|_| None).collect();
+        }
+        match self.place(id) {
+            Some(place @ None) => {
+                *place = Some((id, open));
+                // One that was never closed, if so.
+                self.elsewhere.remove(&id)
+            }
+            Some(Some((other, there))) if *other == id => Some(std::mem::replace(there, open)),
+            _ => self.elsewhere.insert(id, open),
+        }
+    }
+
+    fn get(&self, id: u64) -> Option<&Arc<Open>> {
+        match self.places.get(id as usize % PLACES)? {
+            Some((found, open)) if *found == id => Some(open),
+            _ => self.elsewhere.get(&id),
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Arc<Open>> {
+        let placed = self.place(id)?.take_if(|(found, _)| *found == id);
+        match placed {
+            Some((_, open)) => Some(open),
+            None => self.elsewhere.remove(&id),
+        }
+    }
+
+    fn place(&mut self, id: u64) -> Option<&mut Place> {
+        self.places.get_mut(id as usize % PLACES)
+    }
 }
 
 /// The tables of all bridges of the process, for those who know a span by numbers only.
@@ -60,16 +110,16 @@ impl Table {
 
     #[inline]
     pub(crate) fn get(&self, id: &Id) -> Option<Arc<Open>> {
-        self.shard(id).get(&id.into_u64()).cloned()
+        self.shard(id).get(id.into_u64()).cloned()
     }
 
     pub(crate) fn remove(&self, id: &Id) -> Option<Arc<Open>> {
-        self.shard(id).remove(&id.into_u64())
+        self.shard(id).remove(id.into_u64())
     }
 
     #[inline]
     fn shard(&self, id: &Id) -> MutexGuard<'_, Shard> {
-        let shard = spread(id.into_u64()) >> (64 - SHARDS.ilog2());
+        let shard = spread(id.into_u64() / NEIGHBOURS) >> (64 - SHARDS.ilog2());
         lock(&self.shards[shard as usize])
     }
 }
@@ -102,5 +152,52 @@ impl Hasher for IdHasher {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use rand::rngs::SmallRng;
+    use rand::{Rng as _, SeedableRng as _};
+
+    use super::*;
+
+    #[test]
+    fn every_span_is_found_by_its_id() {
+        let table = Table::new(u64::MAX);
+        let mut known: HashMap<u64, Arc<Open>> = HashMap::new();
+        let mut random = SmallRng::seed_from_u64(1);
+        for _ in 0..20_000 {
+            // Many for each place, and some shards.
+            let id = random.random_range(1..1_000) << random.random_range(0..8);
+            let key = Id::from_u64(id);
+            match random.random_range(0..3) {
+                0 => {
+                    let open = Arc::<Open>::default();
+                    table.insert(&key, Arc::clone(&open));
+                    known.insert(id, open);
+                }
+                1 => {
+                    let (found, expected) = (table.remove(&key), known.remove(&id));
+                    assert_eq!(
+                        found.map(|open| Arc::as_ptr(&open)),
+                        expected.map(|open| Arc::as_ptr(&open))
+                    );
+                }
+                _ => {
+                    let (found, expected) = (table.get(&key), known.get(&id));
+                    assert_eq!(
+                        found.map(|open| Arc::as_ptr(&open)),
+                        expected.map(Arc::as_ptr)
+                    );
+                    let anywhere = find(u64::MAX, id).map(|open| Arc::as_ptr(&open));
+                    assert_eq!(anywhere, expected.map(Arc::as_ptr));
+                }
+            }
+        }
+        drop(table);
+        assert!(known.keys().all(|id| find(u64::MAX, *id).is_none()));
     }
 }

@@ -101,7 +101,7 @@ pub(crate) fn threshold(state: &TraceState) -> Option<Threshold> {
 
 /// `state` with `threshold` in place of the one that is in it. What else is in it stays, the random bits above all.
 pub(crate) fn with_threshold(state: &TraceState, threshold: Option<Threshold>) -> TraceState {
-    let old = state.get(KEY);
+    let old = member(state);
     if threshold.is_none() && !old.is_some_and(|old| sub_keys(old).any(|(key, _)| key == "th")) {
         return state.clone();
     }
@@ -136,8 +136,16 @@ fn append(value: &mut String, member: &str) {
     value.push_str(member);
 }
 
+/// The member of the list that OpenTelemetry writes. Nearly all lists are empty.
+fn member(state: &TraceState) -> Option<&str> {
+    if *state == TraceState::NONE {
+        return None;
+    }
+    state.get(KEY)
+}
+
 fn sub_key<'a>(state: &'a TraceState, key: &str) -> Option<&'a str> {
-    let (_, value) = sub_keys(state.get(KEY)?).find(|(found, _)| *found == key)?;
+    let (_, value) = sub_keys(member(state)?).find(|(found, _)| *found == key)?;
     Some(value)
 }
 
