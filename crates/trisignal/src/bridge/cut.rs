@@ -80,8 +80,12 @@ impl fmt::Write for Bounded<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.written += text.len();
         let room = (self.start + MAX_TEXT).saturating_sub(self.out.len());
-        let end = text.floor_char_boundary_before(room);
-        self.out.push_str(&text[..end]);
+        if text.len() <= room {
+            self.out.push_str(text);
+        } else {
+            let end = text.floor_char_boundary_before(room);
+            self.out.push_str(&text[..end]);
+        }
         Ok(())
     }
 }

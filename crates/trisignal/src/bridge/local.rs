@@ -175,11 +175,17 @@ pub(crate) fn leave(bridge: u64, id: u64) -> Option<Arc<Open>> {
 /// The innermost span of `bridge` that this thread is in.
 #[inline]
 pub(crate) fn current(bridge: u64) -> Option<Arc<Open>> {
+    with_current(bridge, Arc::clone)
+}
+
+/// Shows `look`, which is no code of users, the innermost span of `bridge` that this thread is in.
+#[inline]
+pub(crate) fn with_current<T>(bridge: u64, look: impl FnOnce(&Arc<Open>) -> T) -> Option<T> {
     let current = ENTERED.try_with(|stack| {
         let stack = stack.try_borrow().ok()?;
         let mut entered = stack.0.iter().rev();
         let innermost = entered.find(|entered| entered.open.start.bridge == bridge)?;
-        Some(Arc::clone(&innermost.open))
+        Some(look(&innermost.open))
     });
     current.ok().flatten()
 }

@@ -81,6 +81,14 @@ pub(crate) struct State {
     pub(crate) links: Links,
 }
 
+impl Start {
+    /// Whether `tracing` may have recorded any: what a span can have is said where it is declared.
+    pub(crate) fn may_have_fields(&self) -> bool {
+        let fields = self.metadata.map(Metadata::fields);
+        fields.is_some_and(|fields| !fields.is_empty())
+    }
+}
+
 impl Default for Start {
     fn default() -> Self {
         Self {

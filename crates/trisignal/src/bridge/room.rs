@@ -110,9 +110,13 @@ impl Room {
             out.extend_from_slice(&constants.bytes);
             self.left -= constants.count;
         } else {
-            for attribute in value::attributes(&constants.bytes) {
-                self.encoded(out, number, &attribute);
-            }
+            self.each_constant(out, number, constants);
+        }
+    }
+
+    fn each_constant(&mut self, out: &mut Vec<u8>, number: u32, constants: &callsite::Attributes) {
+        for attribute in value::attributes(&constants.bytes) {
+            self.encoded(out, number, &attribute);
         }
     }
 

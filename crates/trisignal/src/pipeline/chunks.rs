@@ -171,11 +171,14 @@ impl Chunk {
         let end = self.bytes.len();
         match self.runs.last_mut() {
             Some(run) if scope.is(&run.scope) => run.end = end,
-            _ => self.runs.push(Run {
-                scope: scope.to_scope(),
-                end,
-            }),
+            _ => self.begin_run(scope, end),
         }
+    }
+
+    #[inline(never)]
+    fn begin_run(&mut self, scope: ScopeName<'_>, end: usize) {
+        let scope = scope.to_scope();
+        self.runs.push(Run { scope, end });
     }
 }
 

@@ -92,7 +92,7 @@ impl Triggers {
         Self(table)
     }
 
-    /// Whether no detector is for any of `bytes`, as in most texts.
+    /// Whether no detector has anything to look at in `bytes`, as in most texts.
     #[inline]
     pub(super) fn are_absent(&self, bytes: &[u8]) -> bool {
         let any = |bytes: &[u8]| {
@@ -100,20 +100,18 @@ impl Triggers {
             all.fold(0, |any, byte| any | self.0[usize::from(*byte)])
         };
         let mut eights = bytes.chunks_exact(8);
-        eights.all(|eight| any(eight) == 0) && any(eights.remainder()) == 0
+        let are_absent = eights.all(|eight| any(eight) == 0) && any(eights.remainder()) == 0;
+        are_absent || self.next(bytes, 0).is_none()
     }
 
-    /// The first place from `at` on where a detector has something to look at, and which detectors, as bits.
-    fn next(&self, bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
-        loop {
-            let (length, mut detectors) = bytes[at..]
-                .iter()
-                .map(|byte| self.0[usize::from(*byte)])
-                .enumerate()
-                .find(|(_, detectors)| *detectors != 0)?;
-            at += length;
-            // Their bytes are in many texts, and what is around them nearly never is that of a token.
-            if !tokens::may_be_at(bytes, at) {
+    /// The first place from `from` on where a detector has something to look at, and which detectors, as bits.
+    #[inline(never)]
+    fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, u8)> {
+        let mut at = from;
+        while let Some(byte) = bytes.get(at) {
+            let mut detectors = self.0[usize::from(*byte)];
+            // Its bytes are in many texts, and what is around them is nearly never that of a token.
+            if detectors & (1 << TOKENS) != 0 && !tokens::may_be_at(bytes, at) {
                 detectors &= !(1 << TOKENS);
             }
             if detectors != 0 {
@@ -121,6 +119,7 @@ impl Triggers {
             }
             at += 1;
         }
+        None
     }
 }
 

@@ -17,9 +17,10 @@ use crate::pipeline::pieces::Pieces;
 const ZSTD_LEVEL: i32 = 1;
 
 /// How one body is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Encoding {
+    #[default]
     Identity,
     Gzip,
     Zstd,

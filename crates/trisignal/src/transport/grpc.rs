@@ -3,7 +3,7 @@
 //! tonic compresses at its library's default level, which costs eight times of what the fastest one does, and copies each message
 //! into one piece of memory. So messages are compressed before, and it makes calls without one: [`Announce`] adds it on the way out.
 
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ use super::headers::Headers;
 use super::{Answer, Connector, FailureKind, MAX_RESPONSE_BYTES, partial_success};
 use crate::config::OtlpConfig;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::pieces::Pieces;
+use crate::pipeline::pieces::{Pieces, Reader};
 use crate::pipeline::retry;
 use crate::pipeline::signal::Signal;
 
@@ -42,7 +42,7 @@ const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
 /// A connection to a gRPC backend; clones share it.
-pub(super) type GrpcClient = Client<Connector, tonic::body::Body>;
+pub(super) type GrpcClient = Client<Connector, Framed>;
 
 /// The connection, opened at the first request.
 pub(super) fn client(connector: Connector) -> GrpcClient {
@@ -137,7 +137,7 @@ impl GrpcTransport {
 }
 
 /// The message of a call, as it was encoded.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Message {
     message: Pieces,
     encoding: Encoding,
@@ -157,21 +157,24 @@ impl Service<http::Request<tonic::body::Body>> for Announce {
     }
 
     fn call(&mut self, mut request: http::Request<tonic::body::Body>) -> Self::Future {
-        if let Some(Message { message, encoding }) = request.extensions_mut().remove() {
-            if let Some(name) = encoding.name() {
-                request
-                    .headers_mut()
-                    .insert(GRPC_ENCODING, HeaderValue::from_static(name));
-            }
-            // tonic's own has nothing in it yet: it would have encoded when asked.
-            request = request.map(|_| tonic::body::Body::new(Framed::new(&message, encoding)));
+        // Each call has one: `call` above gives it.
+        let message: Option<Message> = request.extensions_mut().remove();
+        let Message { message, encoding } = message.unwrap_or_default();
+        if let Some(name) = encoding.name() {
+            request
+                .headers_mut()
+                .insert(GRPC_ENCODING, HeaderValue::from_static(name));
         }
-        self.0.call(request)
+        // tonic's own has nothing in it yet: it would have encoded when asked.
+        self.0
+            .call(request.map(|_| Framed::new(&message, encoding)))
     }
 }
 
-/// A body of one message: its frame, and its pieces as they are.
-struct Framed(VecDeque<Bytes>);
+/// A body of one message: its frame and its pieces as they are, handed over at once. The connection makes frames of HTTP/2
+/// of them, as large as the backend takes; given one by one, each piece would be a frame and a write to the socket.
+#[derive(Debug)]
+pub(super) struct Framed(Option<Reader>);
 
 impl Framed {
     fn new(message: &Pieces, encoding: Encoding) -> Self {
@@ -181,27 +184,24 @@ impl Framed {
         let mut frame = vec![flag];
         frame.extend_from_slice(&length.to_be_bytes());
         let frame = std::iter::once(Bytes::from(frame));
-        Self(frame.chain(message.iter().cloned()).collect())
+        let pieces: Pieces = frame.chain(message.iter().cloned()).collect();
+        Self(Some(pieces.reader()))
     }
 }
 
 impl http_body::Body for Framed {
-    type Data = Bytes;
-    type Error = Status;
+    type Data = Reader;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Status>>> {
-        Poll::Ready(
-            self.0
-                .pop_front()
-                .map(|piece| Ok(http_body::Frame::data(piece))),
-        )
+    ) -> Poll<Option<Result<http_body::Frame<Reader>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|all| Ok(http_body::Frame::data(all))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 }
 

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::Context;
 use super::super::callsite::{self, Callsite, Judge};
 use super::super::correlated::Digits;
 use super::super::events::capture::Capture;
-use super::super::events::fields::Value;
+use super::super::events::fields::{Fields, Value};
 use super::super::events::otlp::{Export, LogExport, severity};
 use super::super::events::scratch::{Gate, Scratch};
 use super::super::events::trace::Home;
@@ -128,9 +128,7 @@ impl Bridge {
         let Some(suppressed) = self.admit(event, metadata, scratch) else {
             return;
         };
-        let around = self.around(event);
-        inherit(scratch, around.as_ref());
-        let home = self.home(event, around.as_ref());
+        let home = self.inherit(event, scratch);
         if !self.baggage.is_empty() {
             home.show_baggage(&self.baggage, &mut scratch.fields, &self.redactor);
         }
@@ -192,14 +190,18 @@ impl Bridge {
         suppressor.admit(event, metadata, message, fields, now)
     }
 
-    fn home(&self, event: &Event<'_>, around: Option<&Arc<Open>>) -> Home {
+    /// Adds the fields of the spans around an event, and answers the context that it belongs to.
+    fn inherit(&self, event: &Event<'_>, scratch: &mut Scratch) -> Home {
         if event.is_contextual() {
+            let bridge = self.callsites.bridge();
+            local::with_current(bridge, |around| inherit(&mut scratch.fields, around));
             let inside = local::inside().and_then(|open| open.place());
             return inside.map_or(Home::Current, Home::Named);
         }
-        let Some(around) = around else {
+        let Some(around) = &self.around(event) else {
             return Home::Named(OtelContext::new());
         };
+        inherit(&mut scratch.fields, around);
         let context = match self.other {
             None => self.context_of(Some(around)),
             Some(other) => self.find_other(other, around),
@@ -279,10 +281,12 @@ fn tell(span: &Open, happened: &Happened<'_>, scratch: &mut Scratch, time: u64) 
 }
 
 /// Adds the fields of the spans around an event, from the innermost outwards, so that inner ones win.
-fn inherit(scratch: &mut Scratch, around: Option<&Arc<Open>>) {
-    let mut span = around;
+fn inherit(fields: &mut Fields, around: &Arc<Open>) {
+    let mut span = Some(around);
     while let Some(open) = span {
-        scratch.fields.inherit(&open.state().fields);
+        if open.start.may_have_fields() {
+            fields.inherit(&open.state().fields);
+        }
         span = open.start.parent.as_ref();
     }
 }
