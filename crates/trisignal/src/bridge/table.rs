@@ -44,7 +44,10 @@ impl Shard {
         match self.place(id) {
             Some(place @ None) => {
                 *place = Some((id, open));
-                // One that was never closed, if so.
+                if self.elsewhere.is_empty() {
+                    return None;
+                }
+                // One that was never closed.
                 self.elsewhere.remove(&id)
             }
             Some(Some((other, there))) if *other == id => Some(std::mem::replace(there, open)),
