@@ -91,9 +91,14 @@ pub fn current() -> Context {
 /// Shows `look` the same context, without a copy where there is one already. `look` must not change
 /// what is current.
 pub(crate) fn with_current<T>(look: impl FnOnce(&Context) -> T) -> T {
+    look_at_current(|cx, _| look(cx))
+}
+
+/// The same, and whether it is attached: OpenTelemetry's own current one.
+pub(crate) fn look_at_current<T>(look: impl FnOnce(&Context, bool) -> T) -> T {
     match from_bridge() {
-        Some(cx) => look(&cx),
-        None => Context::map_current(look),
+        Some(cx) => look(&cx, false),
+        None => Context::map_current(|cx| look(cx, true)),
     }
 }
 

@@ -26,7 +26,9 @@ pin_project! {
     impl<F> PinnedDrop for ServerFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            within(this.exchange, |_| this.inner.set(None));
+            if this.exchange.is_some() {
+                within(this.exchange, |_| this.inner.set(None));
+            }
         }
     }
 }

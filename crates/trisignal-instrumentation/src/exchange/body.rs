@@ -33,7 +33,9 @@ pin_project! {
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            within(this.exchange, |_| this.inner.set(None));
+            if this.exchange.is_some() {
+                within(this.exchange, |_| this.inner.set(None));
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The headers of a request, asked for by many names of which few are there.
 
+use std::cell::Cell;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::Extractor;
 
@@ -11,6 +13,7 @@ pub(crate) struct Headers<'a> {
     all: HeaderExtractor<'a>,
     /// A bit for each name that is there, which others may share.
     marks: u64,
+    was_read: Cell<bool>,
 }
 
 impl<'a> Headers<'a> {
@@ -19,7 +22,13 @@ impl<'a> Headers<'a> {
         Self {
             all: HeaderExtractor(map),
             marks: names.fold(0, |marks, name| marks | mark(name)),
+            was_read: Cell::new(false),
         }
+    }
+
+    /// Whether there was anything for a propagator.
+    pub(super) fn was_read(&self) -> bool {
+        self.was_read.get()
     }
 
     /// The first value of `name`.
@@ -49,23 +58,24 @@ impl<'a> Headers<'a> {
 /// For propagators.
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        if self.may_have(key) {
-            self.all.get(key)
-        } else {
-            None
+        if !self.may_have(key) {
+            return None;
         }
+        self.was_read.set(true);
+        self.all.get(key)
     }
 
     fn keys(&self) -> Vec<&str> {
+        self.was_read.set(true);
         self.all.keys()
     }
 
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        if self.may_have(key) {
-            self.all.get_all(key)
-        } else {
-            None
+        if !self.may_have(key) {
+            return None;
         }
+        self.was_read.set(true);
+        self.all.get_all(key)
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) fn default_headers() -> Vec<HeaderName> {
 pub(crate) struct Inbound {
     /// The parent of the span, with the correlation ID where one came along.
     parent: Context,
+    /// Nothing came along: the parent is what is current anyway.
+    is_current: bool,
     /// The span to link to instead of a parent.
     link: Option<SpanContext>,
 }
@@ -55,16 +57,41 @@ impl Inbound {
         names: &[HeaderName],
         rejected: &Counter<u64>,
     ) -> Self {
-        let (parent, link) = parent(headers, trust);
-        Self {
-            parent: correlate(parent, headers, names, rejected),
-            link,
+        let mut inbound = Self::extract(headers, trust);
+        if let Some(correlated) = correlate(&inbound.parent, headers, names, rejected) {
+            inbound.parent = correlated;
+            inbound.is_current = false;
+        }
+        inbound
+    }
+
+    fn extract(headers: &Headers<'_>, trust: Trust) -> Self {
+        let extract = |base: &Context| {
+            global::get_text_map_propagator(|propagator| {
+                propagator.extract_with_context(base, headers)
+            })
+        };
+        match trust {
+            Trust::Internal => Self {
+                parent: extract(&context::current()),
+                // By the specification a propagator stores nothing where there is nothing.
+                is_current: !headers.was_read(),
+                link: None,
+            },
+            Trust::Edge => {
+                let caller = extract(&Context::new()).span().span_context().clone();
+                Self {
+                    parent: Context::new(),
+                    is_current: false,
+                    link: Some(caller).filter(SpanContext::is_valid),
+                }
+            }
         }
     }
 
     /// Makes the parent the current context, for as long as the span is made and first entered.
-    pub(crate) fn attach(&self) -> ContextGuard {
-        self.parent.clone().attach()
+    pub(crate) fn attach(&self) -> Option<ContextGuard> {
+        (!self.is_current).then(|| self.parent.clone().attach())
     }
 
     /// Runs `call`, the service, inside the exchange of `slot` while the parent is attached, with
@@ -75,23 +102,22 @@ impl Inbound {
         attributes: Option<Vec<KeyValue>>,
         call: impl FnOnce() -> T,
     ) -> T {
-        let Self { parent, link } = self;
+        let Self { parent, link, .. } = self;
         within(slot, |inside| {
             let mut made = None;
             if let Some(mut inside) = inside {
-                let is_attached = inside.look_around(parent.span().span_context());
+                let (is_attached, correlation) =
+                    inside.look_around(parent.span().span_context(), CorrelationId::from_context);
                 inside.annotate(attributes);
                 if let Some(caller) = link {
                     inside.link(caller);
                 }
-                let correlation = CorrelationId::current();
-                if let Some(id) = &correlation {
-                    inside.set_correlation(id);
-                } else {
+                let correlation = correlation.unwrap_or_else(|| {
                     let id = CorrelationId::generate();
-                    inside.set_correlation(&id);
                     made = Some(id.with_context(&parent));
-                }
+                    id
+                });
+                inside.set_correlation(&correlation);
                 if !is_attached {
                     inside.set_context(made.clone().unwrap_or(parent));
                 }
@@ -102,35 +128,23 @@ impl Inbound {
     }
 }
 
-fn parent(headers: &Headers<'_>, trust: Trust) -> (Context, Option<SpanContext>) {
-    let extract = |base: &Context| {
-        global::get_text_map_propagator(|propagator| propagator.extract_with_context(base, headers))
-    };
-    match trust {
-        Trust::Internal => (extract(&context::current()), None),
-        Trust::Edge => {
-            let caller = extract(&Context::new()).span().span_context().clone();
-            (Context::new(), Some(caller).filter(SpanContext::is_valid))
-        }
-    }
-}
-
-/// `parent` with the correlation ID of a header, or without one in its baggage that is ill-formed.
+/// `parent` with the correlation ID of a header, or without one in its baggage that is ill-formed;
+/// `None` where it stays as it is.
 fn correlate(
-    parent: Context,
+    parent: &Context,
     headers: &Headers<'_>,
     names: &[HeaderName],
     rejected: &Counter<u64>,
-) -> Context {
+) -> Option<Context> {
     for value in names.iter().filter_map(|name| headers.get(name)) {
         match CorrelationId::from_header(value) {
-            Ok(id) => return id.with_context(&parent),
+            Ok(id) => return Some(id.with_context(parent)),
             Err(_) => rejected.add(1, &[]),
         }
     }
     let baggage = parent.baggage();
     if baggage.get(BAGGAGE_KEY).is_none() || CorrelationId::from_baggage(baggage).is_some() {
-        return parent;
+        return None;
     }
     rejected.add(1, &[]);
     let others = baggage
@@ -139,5 +153,5 @@ fn correlate(
     let others: Baggage = others
         .map(|(key, member)| (key.clone(), member.clone()))
         .collect();
-    parent.with_baggage(others)
+    Some(parent.with_baggage(others))
 }

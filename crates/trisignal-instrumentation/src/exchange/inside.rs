@@ -20,15 +20,19 @@ impl<'a> Inside<'a> {
         Self { span, course }
     }
 
-    /// Finds out what becomes current when the span is entered; `outside` is OpenTelemetry's span
-    /// around it. Answers whether that is another context than OpenTelemetry's around it.
+    /// Finds out what has become current with the span, where `outside` was OpenTelemetry's span before.
+    /// Answers whether another context than before is attached, and what `look` sees in the current one.
     ///
     /// Without a bridge the current span is not ours, but maybe somebody else's.
-    pub(super) fn look_around(&mut self, outside: &SpanContext) -> bool {
-        let is_new = |cx: &Context| cx.span().span_context() != outside;
-        let is_attached = Context::map_current(is_new);
-        self.course.is_bridged = is_attached || context::with_current(is_new);
-        is_attached
+    pub(super) fn look_around<T>(
+        &mut self,
+        outside: &SpanContext,
+        look: impl FnOnce(&Context) -> T,
+    ) -> (bool, T) {
+        context::look_at_current(|cx, is_attached| {
+            self.course.is_bridged = cx.span().span_context() != outside;
+            (is_attached && self.course.is_bridged, look(cx))
+        })
     }
 
     /// What is to be in force where the span brings no context.

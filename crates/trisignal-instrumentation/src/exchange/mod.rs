@@ -165,18 +165,18 @@ pub(crate) fn within<T>(
     work: impl FnOnce(Option<Inside<'_>>) -> T,
 ) -> T {
     let on_panic = OnPanic(slot);
-    let result = match on_panic.0.as_deref_mut() {
-        Some(Exchange { span, course }) => {
-            let _scope = Scope::enter(span, course);
-            let result = work(Some(Inside::new(span, course)));
-            if course.end != End::Abandoned {
-                Inside::new(span, course).settle();
-            }
-            result
-        }
-        None => work(None),
+    let Some(Exchange { span, course }) = on_panic.0.as_deref_mut() else {
+        return work(None);
     };
-    on_panic.0.take_if(|exchange| exchange.course.is_settled);
+    let scope = Scope::enter(span, course);
+    let result = work(Some(Inside::new(span, course)));
+    if course.end != End::Abandoned {
+        Inside::new(span, course).settle();
+    }
+    drop(scope);
+    if course.is_settled {
+        *on_panic.0 = None;
+    }
     // Asking for the thread's panics instead would be wrong in a service that is polled by a
     // destructor during another panic.
     std::mem::forget(on_panic);

@@ -22,7 +22,7 @@ pub(crate) fn send<Q, T>(
     within(slot, |inside| {
         if let Some(mut inside) = inside {
             let headers = headers(&mut request);
-            inside.look_around(&outside);
+            inside.look_around(&outside, |_| ());
             inside.capture(capture, headers);
             propagate(headers);
         }

@@ -22,9 +22,8 @@ pub(crate) struct Outcome {
     /// What the peer said, or the HTTP status said in its place.
     code: Option<Code>,
     method: Shown,
-    /// Runs from `started`.
-    timeout: Option<Duration>,
-    started: Instant,
+    /// From when on the time is over that the caller gave.
+    late_from: Option<Instant>,
 }
 
 /// The method as the metrics show it.
@@ -46,8 +45,7 @@ impl Outcome {
                 Method::Unknown(_) => Shown::As(OTHER.into()),
                 Method::Unverified(name) => Shown::Pending(name, Arc::clone(methods)),
             },
-            timeout: status::timeout(headers),
-            started: Instant::now(),
+            late_from: status::timeout(headers).and_then(late_from),
         }
     }
 
@@ -98,7 +96,7 @@ impl Outcome {
         // One that no answer has proved is none of ours.
         let (method, unproved) = match &self.method {
             Shown::AtOnce => (None, None),
-            Shown::As(name) => (Some(Part::Shared(name)), None),
+            Shown::As(name) => (Some(Part::Text(name.as_str())), None),
             Shown::Pending(name, _) => (Some(Part::Fixed(OTHER)), Some(&**name)),
         };
         record_all!(
@@ -127,14 +125,16 @@ impl Outcome {
         }
     }
 
-    /// Whether the time that the caller gave is over. The caller's clock started earlier than ours,
-    /// so the last bit of the time counts as over too.
     fn is_late(&self) -> bool {
-        self.timeout.is_some_and(|timeout| {
-            let slack = (timeout / 10).min(MAX_SLACK);
-            self.started.elapsed() + slack >= timeout
-        })
+        self.late_from.is_some_and(|late| Instant::now() >= late)
     }
+}
+
+/// From when on a call that begins now has taken `timeout`. The caller's clock started earlier than ours, so
+/// the last bit of the time counts as over too. `None` for one beyond all time.
+fn late_from(timeout: Duration) -> Option<Instant> {
+    let slack = (timeout / 10).min(MAX_SLACK);
+    Instant::now().checked_add(timeout.saturating_sub(slack))
 }
 
 /// Whether it is the head of an answer of gRPC, whose status follows the body.

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use http::{Method, Version};
-use opentelemetry::StringValue;
 
 use crate::exchange::values::OTHER;
 
@@ -48,26 +47,29 @@ impl KnownMethods {
         Self(Some(names.collect()))
     }
 
-    /// The value of `http.request.method`: a known method, else [`OTHER`]. It allocates nothing.
-    pub(super) fn name(&self, method: &Method) -> StringValue {
+    /// How `method` is shown. It allocates nothing.
+    pub(super) fn name<'a>(&'a self, method: &'a Method) -> Named<'a> {
         let method = method.as_str();
-        let known: Option<StringValue> = match self.0.as_ref().or_else(|| PROCESS_KNOWN.get()) {
-            None => KNOWN
-                .iter()
-                .find(|name| **name == method)
-                .map(|name| (*name).into()),
+        let known = match self.0.as_ref().or_else(|| PROCESS_KNOWN.get()) {
+            None => KNOWN.into_iter().find(|name| *name == method),
             Some(names) => {
-                let known = names.iter().find(|name| &***name == method);
-                known.map(|name| Arc::clone(name).into())
+                let mut names = names.iter().map(|name| &**name);
+                names.find(|name| *name == method)
             }
         };
-        known.unwrap_or_else(|| OTHER.into())
+        Named {
+            name: known.unwrap_or(OTHER),
+            original: Some(method).filter(|method| known.is_none() && *method != OTHER),
+        }
     }
 }
 
-/// The value of `http.request.method_original`, which is there only where it differs from `name`.
-pub(super) fn method_original<'a>(method: &'a Method, name: &StringValue) -> Option<&'a str> {
-    (name.as_str() != method.as_str()).then(|| method.as_str())
+/// A method as it is shown.
+pub(super) struct Named<'a> {
+    /// The value of `http.request.method`: a known method, else [`OTHER`].
+    pub(super) name: &'a str,
+    /// The value of `http.request.method_original`, which is there only where it differs.
+    pub(super) original: Option<&'a str>,
 }
 
 /// The name of the span: `{method} {target}` with a route or a template as the target, or the method

@@ -21,5 +21,6 @@ mod memory;
 #[allow(dead_code)]
 mod proxy;
 mod reload;
+mod requests;
 mod secrets;
 mod variables;

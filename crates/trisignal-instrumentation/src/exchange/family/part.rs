@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use opentelemetry::{KeyValue, StringValue, Value};
+use opentelemetry::{KeyValue, Value};
 
 /// The longest text of a family that is remembered, in bytes: it may be a stranger's.
 pub(super) const MAX_TEXT: usize = 256;
@@ -14,7 +14,6 @@ pub(crate) type Parts<'a> = &'a [(&'static str, Option<Part<'a>>)];
 #[derive(Clone, Copy)]
 pub(crate) enum Part<'a> {
     Fixed(&'static str),
-    Shared(&'a StringValue),
     Text(&'a str),
     Number(i64),
 }
@@ -24,7 +23,7 @@ pub(crate) enum Part<'a> {
 pub(super) enum Known {
     Absent,
     Fixed(&'static str),
-    Text(StringValue),
+    Text(Arc<str>),
     Number(i64),
 }
 
@@ -33,7 +32,6 @@ impl Part<'_> {
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Fixed(text) => Some(text),
-            Self::Shared(text) => Some(text.as_str()),
             Self::Text(text) => Some(text),
             Self::Number(_) => None,
         }
@@ -45,8 +43,7 @@ impl Known {
         let known = parts.iter().map(|(_, part)| match part {
             None => Self::Absent,
             Some(Part::Fixed(text)) => Self::Fixed(text),
-            Some(Part::Shared(text)) => Self::Text((*text).clone()),
-            Some(Part::Text(text)) => Self::Text(Arc::<str>::from(*text).into()),
+            Some(Part::Text(text)) => Self::Text((*text).into()),
             Some(Part::Number(number)) => Self::Number(*number),
         });
         known.collect()
@@ -69,9 +66,9 @@ impl Known {
     fn is(&self, part: Option<&Part<'_>>) -> bool {
         match (self, part) {
             (Self::Absent, None) => true,
+            // Equal constants at two places are two families.
             (Self::Fixed(own), Some(Part::Fixed(text))) => std::ptr::eq(*own, *text),
-            (Self::Text(own), Some(Part::Shared(text))) => same(own.as_str(), text.as_str()),
-            (Self::Text(own), Some(Part::Text(text))) => same(own.as_str(), text),
+            (Self::Text(own), Some(Part::Text(text))) => **own == **text,
             (Self::Number(own), Some(Part::Number(number))) => own == number,
             _ => false,
         }
@@ -81,15 +78,10 @@ impl Known {
         match self {
             Self::Absent => None,
             Self::Fixed(text) => Some((*text).into()),
-            Self::Text(text) => Some(Value::String(text.clone())),
+            Self::Text(text) => Some(Value::String(Arc::clone(text).into())),
             Self::Number(number) => Some((*number).into()),
         }
     }
-}
-
-/// What is at the same place need not be looked at: many texts are those of constants and of routers.
-fn same(one: &str, other: &str) -> bool {
-    std::ptr::eq(one, other) || one == other
 }
 
 /// A number for the values of `parts`, `None` where one is too long. Enough to spread the entries of a
@@ -98,9 +90,7 @@ pub(super) fn hash(salt: u64, parts: Parts<'_>) -> Option<u64> {
     parts.iter().try_fold(salt, |hash, (_, part)| match part {
         None => Some(mix(hash, 0)),
         Some(Part::Number(number)) => Some(mix(hash, number.cast_unsigned())),
-        // Equal constants at two places are two families.
         Some(Part::Fixed(text)) => Some(mix(hash, text.as_ptr().addr() as u64)),
-        Some(Part::Shared(text)) => Some(mix(hash, text.as_str().as_ptr().addr() as u64)),
         Some(Part::Text(text)) if text.len() > MAX_TEXT => None,
         Some(Part::Text(text)) => Some(mix_text(hash, text.as_bytes())),
     })

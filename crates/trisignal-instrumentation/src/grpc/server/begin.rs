@@ -21,7 +21,7 @@ use crate::http::Origin;
 
 impl Config {
     /// Starts the exchange of the call with the head `parts`. What came with it is attached.
-    pub(super) fn begin(&self, parts: &Parts) -> (Box<Exchange>, Inbound, ContextGuard) {
+    pub(super) fn begin(&self, parts: &Parts) -> (Box<Exchange>, Inbound, Option<ContextGuard>) {
         let instruments = self
             .instruments
             .clone()

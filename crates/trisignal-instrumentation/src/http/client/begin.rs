@@ -1,7 +1,6 @@
 //! The beginning of a client's exchange: its span, and what is measured.
 
 use http::Method;
-use opentelemetry::StringValue;
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -10,12 +9,12 @@ use super::{ClientLayer, ClientRequest};
 use crate::exchange::{Exchange, Family, Measures, Outcome as Either, Part, Side};
 use crate::http::metrics::{self, ClientInstruments};
 use crate::http::outcome::Outcome;
+use crate::http::semconv::Named;
 use crate::http::{Resend, TARGET, UrlTemplate, semconv};
 
 /// A request as it is about to be shown.
 struct Seen<'a> {
-    method: &'a Method,
-    name: StringValue,
+    method: Named<'a>,
     target: Target<'a>,
     template: Option<&'a UrlTemplate>,
     resend: Option<&'a Resend>,
@@ -33,8 +32,7 @@ impl ClientLayer {
             .unwrap_or_else(|| metrics::CLIENT.get());
         let extensions = request.extensions();
         let seen = Seen {
-            method: request.method(),
-            name: self.settings.methods.name(request.method()),
+            method: self.settings.methods.name(request.method()),
             target: request.target(&self.settings.redaction),
             template: extensions.and_then(|extensions| extensions.get()),
             resend: extensions.and_then(|extensions| extensions.get()),
@@ -43,7 +41,7 @@ impl ClientLayer {
             .settings
             .body_sizes
             .then(|| instruments.sizes(request.body_size()));
-        let without_body = matches!(*seen.method, Method::HEAD | Method::CONNECT);
+        let without_body = matches!(*request.method(), Method::HEAD | Method::CONNECT);
         let measures = measures(&seen, &instruments);
         Exchange::new(
             Side::Client,
@@ -64,8 +62,8 @@ fn span(seen: &Seen<'_>, family: &Family) -> Span {
         "otel.name" = family.name(),
         "otel.kind" = "client",
         "otel.status_code" = Empty,
-        "http.request.method" = seen.name.as_str(),
-        "http.request.method_original" = semconv::method_original(seen.method, &seen.name),
+        "http.request.method" = seen.method.name,
+        "http.request.method_original" = seen.method.original,
         "http.request.resend_count" = resends.filter(|resends| *resends != 0),
         "http.request.body.size" = Empty,
         "http.response.status_code" = Empty,
@@ -83,11 +81,11 @@ fn measures(seen: &Seen<'_>, instruments: &ClientInstruments) -> Measures {
     let template = seen.template.map(|template| &*template.0);
     let port = seen.target.port.map(i64::from);
     let attributes = [
-        ("http.request.method", Some(Part::Shared(&seen.name))),
+        ("http.request.method", Some(Part::Text(seen.method.name))),
         ("server.address", seen.target.address.map(Part::Text)),
         ("server.port", port.map(Part::Number)),
         ("url.template", template.map(Part::Text)),
     ];
-    let name = || semconv::span_name(seen.name.as_str(), template).into_owned();
+    let name = || semconv::span_name(seen.method.name, template).into_owned();
     Measures::new(Family::of(&instruments.exchanges, &attributes, name))
 }

@@ -16,8 +16,7 @@ fn methods_are_known_or_other() {
     let shown = |known: &KnownMethods, name: &str| {
         let parsed = Method::from_bytes(name.as_bytes()).unwrap();
         let shown = known.name(&parsed);
-        let original = method_original(&parsed, &shown).map(str::to_owned);
-        (shown.as_str().to_owned(), original)
+        (shown.name.to_owned(), shown.original.map(str::to_owned))
     };
     for name in known {
         let found = shown(&KnownMethods::default(), name);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::Method;
 use http::header::USER_AGENT;
 use http::request::Parts;
-use opentelemetry::{ContextGuard, KeyValue, StringValue};
+use opentelemetry::{ContextGuard, KeyValue};
 use tracing::Span;
 use tracing::field::{self, Empty};
 
@@ -17,13 +17,14 @@ use crate::exchange::{
 };
 use crate::http::metrics::{self, ServerInstruments};
 use crate::http::outcome::Outcome;
+use crate::http::semconv::Named;
 use crate::http::settings::content_length;
 use crate::http::{TARGET, protocol_version, semconv};
 
 /// A request as it is about to be shown.
 struct Seen<'a> {
     parts: &'a Parts,
-    method: StringValue,
+    method: Named<'a>,
     route: Option<Cow<'a, str>>,
     origin: Origin<'a>,
     user_agent: Option<&'a str>,
@@ -31,7 +32,7 @@ struct Seen<'a> {
 
 impl Config {
     /// Starts the exchange of the request with the head `parts`. What came with it is attached.
-    pub(super) fn begin(&self, parts: &Parts) -> (Box<Exchange>, Inbound, ContextGuard) {
+    pub(super) fn begin(&self, parts: &Parts) -> (Box<Exchange>, Inbound, Option<ContextGuard>) {
         let instruments = self
             .instruments
             .clone()
@@ -125,8 +126,8 @@ impl Config {
             "otel.name" = family.name(),
             "otel.kind" = "server",
             "otel.status_code" = Empty,
-            "http.request.method" = method.as_str(),
-            "http.request.method_original" = semconv::method_original(&parts.method, method),
+            "http.request.method" = method.name,
+            "http.request.method_original" = method.original,
             "http.route" = route,
             "http.response.status_code" = Empty,
             "http.request.body.size" = Empty,
@@ -161,11 +162,11 @@ fn measures(seen: &Seen<'_>, instruments: &ServerInstruments) -> Measures {
     let route = seen.route.as_deref();
     let version = protocol_version(seen.parts.version);
     let attributes = [
-        ("http.request.method", Some(Part::Shared(&seen.method))),
+        ("http.request.method", Some(Part::Text(seen.method.name))),
         ("url.scheme", Some(Part::Fixed(seen.origin.scheme))),
         ("http.route", route.map(Part::Text)),
         ("network.protocol.version", version.map(Part::Fixed)),
     ];
-    let name = || semconv::span_name(seen.method.as_str(), route).into_owned();
+    let name = || semconv::span_name(seen.method.name, route).into_owned();
     Measures::new(Family::of(&instruments.exchanges, &attributes, name))
 }
