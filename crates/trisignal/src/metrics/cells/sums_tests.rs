@@ -252,3 +252,20 @@ fn the_instrument_sees_a_step_of_each_sum_and_one_in_a_sampled_span() {
         assert_eq!(drained, 4);
     }
 }
+
+/// Nobody collects, and handles come and go.
+#[test]
+fn what_handles_leave_behind_is_swept_up() {
+    let sums = Sums::new();
+    let mut told = 0;
+    for _ in 0..10_000 {
+        let sum = sums.own(&[]);
+        let kept = (0..3).filter(|_| sum.add(Step(1))).count();
+        assert_eq!(kept, 2, "the first one is the instrument's");
+        drop(sum);
+        sums.sweep(|new, _| told += new);
+        assert!(sums.count() <= FEW_SUMS);
+    }
+    sums.drain(|new, _| told += new);
+    assert_eq!(told, 20_000);
+}

@@ -100,6 +100,11 @@ impl<T: Measured> Keeper<T> {
         drains.enter(&kept);
         Self(kept)
     }
+
+    #[cfg(test)]
+    pub(super) fn rings(&self) -> usize {
+        self.0.lock().all.len()
+    }
 }
 
 impl<T: Measured> SyncInstrument<T> for Keeper<T> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
+use opentelemetry::metrics::{Histogram, Meter, MeterProvider, SyncInstrument};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
 use opentelemetry_sdk::metrics::{
@@ -12,6 +12,8 @@ use opentelemetry_sdk::metrics::{
     Temporality,
 };
 
+use super::Keeper;
+use crate::metrics::cells::drains::Drains;
 use crate::metrics::exemplar::{ExemplarFilter, Store};
 use crate::metrics::guard::GuardedMeterProvider;
 use crate::metrics::views::Views;
@@ -162,4 +164,24 @@ fn series_that_find_no_place_are_the_instruments() {
         assert_eq!(rig.collect(), (3_000, 3_000.0, 1.0, 1.0));
     }
     assert_eq!(rig.collect().0, 0);
+}
+
+/// However many handles there are of a series, a thread has one ring for it.
+#[test]
+fn handles_of_a_series_share_its_ring() {
+    let rig = Rig::new(Temporality::Cumulative);
+    let drains = Drains::default();
+    let keeper = Keeper::new(rig.histogram(), None, &drains);
+    let attributes = || [KeyValue::new("kind", "book".to_owned())];
+    let handles: Vec<_> = (0..100).map(|_| keeper.bind(&attributes())).collect();
+    handles.iter().for_each(|handle| handle.measure(2.0));
+    keeper.measure(2.0, &attributes());
+    keeper.bind(&attributes()).measure(2.0);
+    assert_eq!(keeper.rings(), 1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| handles.iter().for_each(|handle| handle.measure(4.0)));
+    });
+    assert_eq!(keeper.rings(), 2);
+    drains.drain();
+    assert_eq!(rig.collect(), (202, 604.0, 2.0, 4.0));
 }
