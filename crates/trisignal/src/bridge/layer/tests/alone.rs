@@ -10,7 +10,7 @@ use tracing::{Span, info_span, trace_span};
 use super::*;
 
 /// A rig without a registry.
-fn alone(filters: Filters) -> Rig {
+pub(super) fn alone(filters: Filters) -> Rig {
     Rig::with_subscriber(filters, ConsoleFormat::Json, |options| {
         Dispatch::new(subscriber(options))
     })

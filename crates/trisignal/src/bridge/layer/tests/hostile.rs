@@ -277,6 +277,34 @@ fn a_value_that_logs_itself_comes_to_an_end() {
     assert_eq!(messages(&rig).last().unwrap(), "later");
 }
 
+/// Logs itself while it is formatted, and ends a span each time.
+struct Ending<'a> {
+    dispatch: &'a Dispatch,
+    spans: Mutex<Vec<tracing::Span>>,
+}
+
+impl fmt::Debug for Ending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        log_directly(self.dispatch, "nested", self);
+        drop(self.spans.lock().unwrap().pop());
+        f.write_str("ending")
+    }
+}
+
+#[test]
+fn a_span_that_ends_however_deep_is_exported() {
+    for rig in [Rig::new(ALL), super::alone::alone(ALL)] {
+        let spans = rig.run(|| (0..3).map(|n| info_span!("ended", n)).collect());
+        let value = Ending {
+            dispatch: &rig.dispatch,
+            spans: Mutex::new(spans),
+        };
+        rig.run(|| warn!(value = ?value, "outer"));
+        assert!(value.spans.lock().unwrap().is_empty());
+        assert_eq!(rig.out.spans().len(), 3);
+    }
+}
+
 /// A processor that logs what it is given.
 #[derive(Debug)]
 struct Talkative(Arc<OnceLock<Dispatch>>, Arc<AtomicU32>);
