@@ -62,6 +62,9 @@ impl Room {
         fields: &Fields,
         correlation: &Correlated,
     ) {
+        if fields.is_empty() {
+            return;
+        }
         let is_plain = !fields.has_reserved() && fields.number() == number;
         if is_plain && self.takes_whole(fields.count()) {
             out.extend_from_slice(fields.bytes());

@@ -141,6 +141,18 @@ mod tests {
     }
 
     #[test]
+    fn a_body_of_any_length_is_decoded() {
+        for length in [0, 1, 125, 126, 127, 128, 20_000] {
+            let text = "x".repeat(length);
+            let mut out = Vec::new();
+            body(&mut out, &text);
+            let record = proto::LogRecord::decode(&out[..]).unwrap();
+            let body = record.body.unwrap().value.unwrap();
+            assert_eq!(body, any_value::Value::StringValue(text));
+        }
+    }
+
+    #[test]
     fn outside_of_a_trace_there_are_no_ids() {
         let head = Head {
             time: 0,

@@ -69,9 +69,14 @@ pub(crate) fn header(out: &mut Vec<u8>, field: u32, length: usize) {
     if length < 0x80 {
         out.extend_from_slice(&[short_tag(field), length as u8]);
     } else {
-        out.push(short_tag(field));
-        varint(out, length as u64);
+        long_header(out, short_tag(field), length);
     }
+}
+
+#[inline(never)]
+fn long_header(out: &mut Vec<u8>, tag: u8, length: usize) {
+    out.push(tag);
+    varint(out, length as u64);
 }
 
 /// How many bytes a length-delimited field of at most number 15 takes with its tag.

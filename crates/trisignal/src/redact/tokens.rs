@@ -68,6 +68,8 @@ const PREFIXES: [Prefix; 21] = [
 /// Which bytes come right before the trigger of a prefix: a bit for each trigger, by its place in [`TRIGGERS`].
 const BEFORE: [u8; 256] = {
     let mut table = [0; 256];
+    // The `eyJ` of a web token.
+    table[b'y' as usize] = BITS[b'J' as usize];
     let mut index = 0;
     while index < PREFIXES.len() {
         let Prefix { text, trigger, .. } = PREFIXES[index];
@@ -91,14 +93,18 @@ const BITS: [u8; 256] = {
 /// Whether the bytes around this one may be those of a credential that is recognised at it.
 #[inline]
 pub(super) fn may_be_at(text: &[u8], at: usize) -> bool {
-    let (byte, next) = (text[at], text.get(at + 1));
-    let before = at.checked_sub(1).map(|before| text[before]);
+    let byte = text[at];
+    let lower = |ahead: usize| text.get(at + ahead).map(u8::to_ascii_lowercase);
     match byte {
         // `bearer`, `basic`
-        b'B' | b'b' => matches!(next, Some(b'E' | b'e' | b'A' | b'a')),
-        b'J' => before == Some(b'y'),
-        b'-' if next == Some(&b'-') => true,
+        b'B' | b'b' => matches!(
+            (lower(1), lower(2)),
+            (Some(b'e'), Some(b'a')) | (Some(b'a'), Some(b's'))
+        ),
+        // `-----BEGIN`
+        b'-' if text.get(at + 1) == Some(&b'-') => true,
         _ => {
+            let before = at.checked_sub(1).map(|before| text[before]);
             before.is_some_and(|before| BEFORE[usize::from(before)] & BITS[usize::from(byte)] != 0)
         }
     }

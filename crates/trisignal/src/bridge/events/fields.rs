@@ -210,14 +210,17 @@ impl Fields {
         let end = self.bytes.len();
         self.bytes.extend_from_slice(&others.bytes);
         self.has_reserved |= others.has_reserved;
-        let tag = wire::short_tag(self.field);
-        for place in &others.places {
-            let start = end + place.start as usize;
-            self.bytes[start] = tag;
-            self.places.push(Place {
-                hash: place.hash,
-                start: start as u32,
-            });
+        // All of it is below `MAX_BYTES`.
+        let places = others.places.iter().map(|place| Place {
+            hash: place.hash,
+            start: end as u32 + place.start,
+        });
+        self.places.extend(places);
+        if self.field != others.field {
+            let added = &mut self.bytes[end..];
+            for place in &others.places {
+                added[place.start as usize] = wire::short_tag(self.field);
+            }
         }
     }
 
