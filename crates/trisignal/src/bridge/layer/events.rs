@@ -79,30 +79,26 @@ impl Bridge {
         } else {
             !callsite.is_silenced && self.filters.is_for_span(metadata.level())
         };
-        let span = if is_for_span {
-            let around = self.around(event);
-            around
-                .as_ref()
-                .and_then(Open::exported)
-                .filter(|span| span.is_awaited())
-                .cloned()
-        } else {
-            None
+        let recorded = |around: &Arc<Open>| {
+            let span = around.exported()?;
+            span.is_awaited().then(|| Arc::clone(span))
         };
+        let span = is_for_span.then(|| self.with_around(event, recorded));
         Takers {
             console: self.console.is_some()
                 && Gate::CONSOLE.is_free()
                 && passes(Judge::Console, &self.filters.console),
             export,
-            span,
+            span: span.flatten().flatten(),
         }
     }
 
-    /// The span that an event is in.
-    fn around(&self, event: &Event<'_>) -> Option<Arc<Open>> {
+    /// Shows `look` the span that an event is in. Of one that does not name its parent it must not call code of users.
+    #[inline]
+    fn with_around<T>(&self, event: &Event<'_>, look: impl FnOnce(&Arc<Open>) -> T) -> Option<T> {
         match event.parent() {
-            Some(parent) => self.table.get(parent),
-            None if event.is_contextual() => local::current(self.callsites.bridge()),
+            Some(parent) => self.table.get(parent).as_ref().map(look),
+            None if event.is_contextual() => local::with_current(self.callsites.bridge(), look),
             None => None,
         }
     }
@@ -128,7 +124,8 @@ impl Bridge {
         let Some(suppressed) = self.admit(event, metadata, scratch) else {
             return;
         };
-        let home = self.inherit(event, scratch);
+        self.with_around(event, |around| inherit(&mut scratch.fields, around));
+        let home = self.home(event);
         if !self.baggage.is_empty() {
             home.show_baggage(&self.baggage, &mut scratch.fields, &self.redactor);
         }
@@ -190,23 +187,16 @@ impl Bridge {
         suppressor.admit(event, metadata, message, fields, now)
     }
 
-    /// Adds the fields of the spans around an event, and answers the context that it belongs to.
-    fn inherit(&self, event: &Event<'_>, scratch: &mut Scratch) -> Home {
+    fn home(&self, event: &Event<'_>) -> Home {
         if event.is_contextual() {
-            let bridge = self.callsites.bridge();
-            local::with_current(bridge, |around| inherit(&mut scratch.fields, around));
             let inside = local::inside().and_then(|open| open.place());
             return inside.map_or(Home::Current, Home::Named);
         }
-        let Some(around) = &self.around(event) else {
-            return Home::Named(OtelContext::new());
-        };
-        inherit(&mut scratch.fields, around);
-        let context = match self.other {
+        let context = self.with_around(event, |around| match self.other {
             None => self.context_of(Some(around)),
             Some(other) => self.find_other(other, around),
-        };
-        Home::Named(context.unwrap_or_default())
+        });
+        Home::Named(context.flatten().unwrap_or_default())
     }
 
     /// The context of the nearest span that another layer exports.
