@@ -31,6 +31,7 @@ use opentelemetry::trace::{TraceContextExt, TraceId};
 use opentelemetry::{Context, StringValue};
 
 use crate::context;
+use crate::propagation::hex;
 
 /// `x-correlation-id`: read first, answered always, sent on every outgoing call.
 pub static CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -98,7 +99,7 @@ impl CorrelationId {
             // call. That is random enough for an identifier that is no secret, and costs no
             // dependency.
             let random = RandomState::new().hash_one(half.len());
-            write_hex(&random.to_be_bytes(), half);
+            hex::write(&random.to_be_bytes(), half);
         }
         Self(Repr::Trace(digits))
     }
@@ -130,7 +131,7 @@ impl CorrelationId {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Text(text) => text.as_str(),
-            // Hex digits only, written by `write_hex`.
+            // Hex digits only, written by `hex::write`.
             Repr::Trace(digits) => std::str::from_utf8(digits).unwrap_or_default(),
         }
     }
@@ -166,7 +167,7 @@ impl CorrelationId {
 
     fn from_trace_id(trace_id: TraceId) -> Self {
         let mut digits = [0; 32];
-        write_hex(&trace_id.to_bytes(), &mut digits);
+        hex::write(&trace_id.to_bytes(), &mut digits);
         Self(Repr::Trace(digits))
     }
 
@@ -273,24 +274,6 @@ fn check(text: &[u8]) -> Result<(), InvalidCorrelationId> {
 const fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'.' | b'_' | b':' | b'/' | b'+' | b'=' | b'@' | b'-')
-}
-
-/// The two digits of each byte.
-const HEX: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < pairs.len() {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 0x0f]];
-        byte += 1;
-    }
-    pairs
-};
-
-fn write_hex(bytes: &[u8], digits: &mut [u8]) {
-    for (byte, pair) in bytes.iter().zip(digits.as_chunks_mut().0) {
-        *pair = HEX[usize::from(*byte)];
-    }
 }
 
 #[cfg(test)]

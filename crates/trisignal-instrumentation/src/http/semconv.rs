@@ -107,9 +107,9 @@ impl Redaction {
 
     /// `url` with its userinfo and the values of sensitive query parameters redacted.
     pub(super) fn url<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        let (head, rest) = split_before(url, &['?', '#']);
+        let (head, rest) = split_before(url, |byte| matches!(byte, b'?' | b'#'));
         let (query, fragment) = match rest.strip_prefix('?') {
-            Some(rest) => split_before(rest, &['#']),
+            Some(rest) => split_before(rest, |byte| byte == b'#'),
             None => ("", rest),
         };
         let shown_head = redact_userinfo(head);
@@ -130,7 +130,7 @@ impl Redaction {
             pair.split_once('=')
                 .is_some_and(|(key, _)| self.is_sensitive(key))
         };
-        if !query.split('&').any(is_sensitive) {
+        if query.is_empty() || !query.split('&').any(is_sensitive) {
             return Cow::Borrowed(query);
         }
         let mut shown = String::with_capacity(query.len());
@@ -159,18 +159,22 @@ impl Redaction {
 }
 
 fn redact_userinfo(head: &str) -> Cow<'_, str> {
+    if !head.as_bytes().contains(&b'@') {
+        return Cow::Borrowed(head);
+    }
     let Some((scheme, rest)) = head.split_once("://") else {
         return Cow::Borrowed(head);
     };
-    let (authority, path) = split_before(rest, &['/']);
+    let (authority, path) = split_before(rest, |byte| byte == b'/');
     match authority.rsplit_once('@') {
         Some((_, host)) => Cow::Owned(format!("{scheme}://{REDACTED}:{REDACTED}@{host}{path}")),
         None => Cow::Borrowed(head),
     }
 }
 
-fn split_before<'a>(text: &'a str, marks: &[char]) -> (&'a str, &'a str) {
-    text.split_at(text.find(marks).unwrap_or(text.len()))
+/// Splits `text` before the first byte that is a mark, which must be ASCII.
+fn split_before(text: &str, is_mark: impl Fn(u8) -> bool) -> (&str, &str) {
+    text.split_at(text.bytes().position(is_mark).unwrap_or(text.len()))
 }
 
 #[cfg(test)]

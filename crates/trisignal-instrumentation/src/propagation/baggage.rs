@@ -8,15 +8,15 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::{Context, StringValue};
+use opentelemetry::{Context, Key, StringValue};
 
 use super::count_rejected;
 use crate::correlation::BAGGAGE_KEY;
 
-const HEADER: &str = "baggage";
+pub(super) const HEADER: &str = "baggage";
 const MAX_MEMBERS: usize = 64;
 const MAX_BYTES: usize = 8192;
 
@@ -109,7 +109,7 @@ fn write(baggage: &Baggage) -> Option<String> {
     // In the order of the keys, so that equal baggage makes equal headers; the correlation ID
     // first, so that a limit never costs it.
     members.sort_unstable_by_key(|(key, _)| (key.as_str() != BAGGAGE_KEY, key.as_str()));
-    let mut header = String::new();
+    let mut header = String::with_capacity(plain_length(&members).min(MAX_BYTES));
     let mut left = MAX_MEMBERS;
     let mut is_whole = true;
     for (key, (value, properties)) in members {
@@ -141,6 +141,18 @@ fn write(baggage: &Baggage) -> Option<String> {
         count_rejected(HEADER);
     }
     (!header.is_empty()).then_some(header)
+}
+
+/// The length of the header where nothing needs to be encoded.
+fn plain_length(members: &[(&Key, &(StringValue, BaggageMetadata))]) -> usize {
+    let lengths = members.iter().map(|(key, (value, properties))| {
+        let pair = key.as_str().len() + "=".len() + value.as_str().len();
+        match properties.as_str() {
+            "" => pair,
+            properties => pair + ";".len() + properties.len(),
+        }
+    });
+    lengths.sum::<usize>() + members.len().saturating_sub(1)
 }
 
 /// Percent-decodes `value`. A `%` without two hex digits stands for itself, and what is no UTF-8
@@ -175,6 +187,9 @@ fn decode(value: &str) -> Cow<'_, str> {
 /// Appends `text` with every byte that is not `plain` percent-encoded.
 fn encode(text: &str, plain: impl Fn(u8) -> bool, into: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    if text.bytes().all(&plain) {
+        return into.push_str(text);
+    }
     for byte in text.bytes() {
         if plain(byte) {
             into.push(char::from(byte));
@@ -191,7 +206,26 @@ fn trim(text: &str) -> &str {
 }
 
 fn is_token(key: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_mark = |byte| {
+        matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || is_mark(byte);
     !key.is_empty() && key.bytes().all(allowed)
 }
 

@@ -3,8 +3,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
 
-use super::b3;
 use super::trace_context::{TRACEPARENT, TRACESTATE};
+use super::{b3, baggage};
+
+static PARENT: HeaderName = HeaderName::from_static(TRACEPARENT);
+static STATE: HeaderName = HeaderName::from_static(TRACESTATE);
+static BAGGAGE: HeaderName = HeaderName::from_static(baggage::HEADER);
 
 /// Stands for a header value that is no visible ASCII. No grammar of a propagator has this
 /// character, so such a header is refused where it would be missing or cut otherwise.
@@ -39,12 +43,11 @@ pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value))
-        else {
+        let (Some(name), Ok(value)) = (name(key), HeaderValue::try_from(value)) else {
             return;
         };
         if name == TRACEPARENT {
-            self.0.remove(TRACESTATE);
+            self.0.remove(&STATE);
         } else if name == b3::TRACE_ID {
             for stale in b3::OPTIONAL {
                 self.0.remove(stale);
@@ -56,6 +59,15 @@ impl Injector for HeaderInjector<'_> {
 
     fn reserve(&mut self, additional: usize) {
         let _ = self.0.try_reserve(additional);
+    }
+}
+
+/// To read a name takes longer than to look whether it is one of these.
+fn name(key: &str) -> Option<HeaderName> {
+    let known = [&PARENT, &STATE, &BAGGAGE];
+    match known.into_iter().find(|known| known.as_str() == key) {
+        Some(known) => Some(known.clone()),
+        None => HeaderName::try_from(key).ok(),
     }
 }
 

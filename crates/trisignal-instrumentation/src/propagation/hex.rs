@@ -32,3 +32,22 @@ pub(super) fn bytes<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     }
     Some(bytes)
 }
+
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 0x0f]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// Writes two digits for each byte.
+pub(crate) fn write(bytes: &[u8], digits: &mut [u8]) {
+    for (byte, pair) in bytes.iter().zip(digits.as_chunks_mut().0) {
+        *pair = PAIRS[usize::from(*byte)];
+    }
+}

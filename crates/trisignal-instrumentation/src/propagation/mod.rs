@@ -44,7 +44,7 @@ mod baggage;
 mod carrier;
 pub mod env;
 mod format;
-mod hex;
+pub(crate) mod hex;
 mod trace_context;
 mod tracestate;
 mod xray;

@@ -68,10 +68,7 @@ impl TextMapPropagator for TraceContextPropagator {
         {
             flags = flags | RANDOM;
         }
-        injector.set(
-            TRACEPARENT,
-            format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags),
-        );
+        injector.set(TRACEPARENT, write(span.trace_id(), span.span_id(), flags));
         if let Some(state) = tracestate::write(span.trace_state()) {
             injector.set(TRACESTATE, state);
         }
@@ -119,6 +116,15 @@ fn remote_span(extractor: &dyn Extractor) -> Option<SpanContext> {
             })
         });
     Some(SpanContext::new(trace_id, span_id, flags, true, state))
+}
+
+fn write(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> String {
+    let mut header = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    hex::write(&trace_id.to_bytes(), &mut header[3..35]);
+    hex::write(&span_id.to_bytes(), &mut header[36..52]);
+    hex::write(&[flags.to_u8()], &mut header[53..]);
+    // Digits and dashes only.
+    String::from_utf8_lossy(&header).into_owned()
 }
 
 fn parse(header: &[u8]) -> Option<(TraceId, SpanId, TraceFlags)> {

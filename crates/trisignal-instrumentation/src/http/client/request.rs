@@ -78,7 +78,8 @@ impl<B> ClientRequest for Request<B> {
             (Some(address).filter(|address| !address.is_empty()), port)
         });
         let path = uri.path_and_query().map_or("", |path| path.as_str());
-        let url = format!("{scheme}://{}{path}", authority.unwrap_or_default());
+        // Not by `format!`, which takes several times as long.
+        let url = [scheme, "://", authority.unwrap_or_default(), path].concat();
         // Mostly there is nothing to redact, and no second copy.
         let shown = match redaction.url(&url) {
             Cow::Borrowed(_) => None,
