@@ -37,3 +37,4 @@ mod suppression;
 mod switched_off;
 mod tls;
 mod variables;
+mod windows;
