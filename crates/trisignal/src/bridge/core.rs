@@ -1,9 +1,8 @@
 //! What is below the bridge where it is the only layer: a subscriber that gives spans their IDs and counts who holds
 //! them.
 //!
-//! `tracing_subscriber`'s registry does that for any number of layers, and keeps data of spans for them. It takes a third
-//! of what a span costs that nobody samples. The rules are the registry's: a span closes when no handle and no open span
-//! inside of it is left.
+//! `tracing_subscriber`'s registry does that for any number of layers, keeps data of spans for them, and costs more for it.
+//! The rules are the registry's: a span closes when no handle and no open span inside of it is left.
 
 use std::cell::Cell;
 use std::sync::Arc;
