@@ -82,11 +82,7 @@ impl Happened {
     pub(crate) fn push(&mut self, event: &Happening<'_>, export: &SpanExport) {
         let attributes = |out: &mut Vec<u8>| {
             let mut room = Room::new(export);
-            for field in event.fields.encoded() {
-                room.put(out, |out| {
-                    export.write_attribute(out, span::EVENT_ATTRIBUTES, &field)
-                });
-            }
+            room.put_fields(out, event.fields, export);
             room.put_all(out, event.constants);
             room.dropped + event.fields.dropped()
         };
@@ -195,6 +191,22 @@ impl Room {
         } else {
             self.left -= 1;
             self.bytes -= length;
+        }
+    }
+
+    fn put_fields(&mut self, out: &mut Vec<u8>, fields: &Fields, export: &SpanExport) {
+        let (count, length) = (fields.count(), fields.bytes().len());
+        let is_cut = export.limits.spans.attribute_value_length.is_some();
+        if !is_cut && count <= self.left && length <= self.bytes {
+            fields.write(out, span::EVENT_ATTRIBUTES);
+            self.left -= count;
+            self.bytes -= length;
+            return;
+        }
+        for field in fields.encoded() {
+            self.put(out, |out| {
+                export.write_attribute(out, span::EVENT_ATTRIBUTES, &field);
+            });
         }
     }
 

@@ -88,6 +88,18 @@ impl Fields {
         &self.bytes
     }
 
+    /// Appends all of them as attributes that are `number`, at most 15, of another message.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, number: u32) {
+        let start = out.len();
+        out.extend_from_slice(&self.bytes);
+        if number != self.field {
+            let added = &mut out[start..];
+            for place in &self.places {
+                added[place.start as usize] = wire::short_tag(number);
+            }
+        }
+    }
+
     /// Bytes held, used or not.
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity() + self.places.capacity() * size_of::<Place>()
@@ -207,21 +219,15 @@ impl Fields {
 
     /// Appends fields that are not there, as those of this message.
     fn append_all(&mut self, others: &Fields) {
-        let end = self.bytes.len();
-        self.bytes.extend_from_slice(&others.bytes);
-        self.has_reserved |= others.has_reserved;
         // All of it is below `MAX_BYTES`.
+        let end = self.bytes.len() as u32;
+        others.write(&mut self.bytes, self.field);
+        self.has_reserved |= others.has_reserved;
         let places = others.places.iter().map(|place| Place {
             hash: place.hash,
-            start: end as u32 + place.start,
+            start: end + place.start,
         });
         self.places.extend(places);
-        if self.field != others.field {
-            let added = &mut self.bytes[end..];
-            for place in &others.places {
-                added[place.start as usize] = wire::short_tag(self.field);
-            }
-        }
     }
 
     fn put_encoded(&mut self, hash: u32, message: Option<&[u8]>) {
