@@ -195,7 +195,7 @@ impl<'a> Capture<'a> {
     /// Keeps what is no new and plain data.
     #[inline(never)]
     fn other(&mut self, field: &Field, value: Value<'_>) {
-        if self.is_directive(field) {
+        if is_directive(self.known, field) {
             if let (Some(directives), Value::Text(text)) = (&mut self.directives, value) {
                 directives.record_str(field, text);
             }
@@ -263,11 +263,6 @@ impl<'a> Capture<'a> {
         }
     }
 
-    fn is_directive(&self, field: &Field) -> bool {
-        let known = self.known.get(field.index());
-        known.is_some_and(|known| known.is_directive)
-    }
-
     /// The name under which the field is kept, if it is data.
     fn name_of(&self, field: &Field) -> Option<&'static str> {
         let name = field.name();
@@ -313,13 +308,18 @@ impl Visit for Capture<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if self.is_directive(field)
-            && let Some(directives) = &mut self.directives
-        {
-            return directives.record_debug(field, value);
+        match &mut self.directives {
+            Some(directives) if is_directive(self.known, field) => {
+                directives.record_debug(field, value);
+            }
+            _ => self.text(field, |out| write!(out, "{value:?}")),
         }
-        self.text(field, |out| write!(out, "{value:?}"));
     }
+}
+
+fn is_directive(known: &[KnownField], field: &Field) -> bool {
+    let known = known.get(field.index());
+    known.is_some_and(|known| known.is_directive)
 }
 
 fn write_plain(out: &mut impl fmt::Write, value: Value<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use opentelemetry::{
-    Context, Key, SpanId, TraceId,
+    Context, Key,
     logs::{AnyValue, LogRecord as _, Logger as _, Severity},
 };
 use opentelemetry_sdk::logs::{SdkLogRecord, SdkLogger};
@@ -75,15 +75,16 @@ impl Export<'_> {
     /// Encodes the record into the buffer of this thread.
     pub(crate) fn write(&self, chunks: &Arc<Chunks>, limits: ItemLimits) {
         let level = self.metadata.level();
+        let trace = self.trace.unwrap_or(TraceIds::NONE);
         let head = Head {
             time: self.time,
             observed: self.time,
             severity: severity(level) as u8,
             severity_text: level.as_str(),
             event_name: self.event_name.unwrap_or_default(),
-            trace_id: self.trace.map_or(TraceId::INVALID, |trace| trace.trace_id),
-            span_id: self.trace.map_or(SpanId::INVALID, |trace| trace.span_id),
-            flags: self.trace.map_or(0, |trace| trace.flags.to_u8()),
+            trace_id: trace.trace_id,
+            span_id: trace.span_id,
+            flags: trace.flags.to_u8(),
             dropped_attributes: 0,
         };
         let Scratch { fields, text, .. } = self.scratch;

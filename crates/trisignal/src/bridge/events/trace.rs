@@ -19,6 +19,13 @@ pub(crate) struct TraceIds {
 }
 
 impl TraceIds {
+    /// Outside of any trace.
+    pub(crate) const NONE: Self = Self {
+        trace_id: TraceId::INVALID,
+        span_id: SpanId::INVALID,
+        flags: TraceFlags::NOT_SAMPLED,
+    };
+
     fn of(span: &SpanContext) -> Option<TraceIds> {
         span.is_valid().then(|| TraceIds {
             trace_id: span.trace_id(),
@@ -51,6 +58,7 @@ impl Home {
     }
 
     /// The position in the trace, and the correlation ID.
+    #[inline]
     pub(crate) fn read(&self) -> (Option<TraceIds>, Correlated) {
         self.with(|cx| {
             let span = TraceIds::of(cx.span().span_context());
