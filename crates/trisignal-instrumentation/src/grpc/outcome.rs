@@ -99,14 +99,20 @@ impl Outcome {
             Shown::As(name) => (Some(Part::Text(name.as_str())), None),
             Shown::Pending(name, _) => (Some(Part::Fixed(OTHER)), Some(&**name)),
         };
-        record_all!(
-            span,
-            "rpc.method" = unproved.map(|_| OTHER),
-            "rpc.method_original" = unproved,
-            "rpc.response.status_code" = status,
-            "error.type" = error,
-            "otel.status_code" = error.map(|_| "ERROR"),
-        );
+        match (status, unproved, error) {
+            // The usual end.
+            (Some(status), None, None) => {
+                span.record("rpc.response.status_code", status);
+            }
+            _ => record_all!(
+                span,
+                "rpc.method" = unproved.map(|_| OTHER),
+                "rpc.method_original" = unproved,
+                "rpc.response.status_code" = status,
+                "error.type" = error,
+                "otel.status_code" = error.map(|_| "ERROR"),
+            ),
+        }
         [
             ("rpc.method", method),
             ("rpc.response.status_code", status.map(Part::Fixed)),

@@ -123,8 +123,8 @@ fn write(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> String {
     hex::write(&trace_id.to_bytes(), &mut header[3..35]);
     hex::write(&span_id.to_bytes(), &mut header[36..52]);
     hex::write(&[flags.to_u8()], &mut header[53..]);
-    // Digits and dashes only.
-    String::from_utf8_lossy(&header).into_owned()
+    // It is always one: digits and dashes only.
+    String::from_utf8(header.to_vec()).unwrap_or_default()
 }
 
 fn parse(header: &[u8]) -> Option<(TraceId, SpanId, TraceFlags)> {
