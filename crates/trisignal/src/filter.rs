@@ -5,8 +5,6 @@
 //! stack logs, so that exporting never makes more to export.
 
 use std::{
-    error::Error,
-    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -32,6 +30,10 @@ use tracing_subscriber::{
 #[cfg(any(test, feature = "tracing-opentelemetry"))]
 use crate::bridge::events::capture::formats_well;
 use crate::scopes::Scopes;
+
+mod error;
+
+pub(crate) use self::error::FilterError;
 
 /// Crates whose events and spans never reach an exporter, with all their modules.
 const SILENCED_CRATES: &[&str] = &[
@@ -276,35 +278,6 @@ pub(crate) fn is_silenced(target: &str) -> bool {
     let krate = target.split("::").next().unwrap_or(target);
     krate.starts_with(SILENCED_PREFIX) || SILENCED_CRATES.contains(&krate)
 }
-
-/// A directive that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FilterError {
-    directive: String,
-    reason: String,
-}
-
-impl FilterError {
-    fn new(directive: &str, reason: &dyn fmt::Display) -> FilterError {
-        FilterError {
-            directive: directive.to_owned(),
-            reason: reason.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for FilterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Printed with escapes: it comes from the environment and may hold anything.
-        write!(
-            f,
-            "invalid filter directive {:?}: {}",
-            self.directive, self.reason
-        )
-    }
-}
-
-impl Error for FilterError {}
 
 /// The filters that decide about events, and which spans have to be followed for their sake.
 ///

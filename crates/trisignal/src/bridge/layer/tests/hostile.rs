@@ -293,7 +293,7 @@ impl fmt::Debug for Ending<'_> {
 
 #[test]
 fn a_span_that_ends_however_deep_is_exported() {
-    for rig in [Rig::new(ALL), super::alone::alone(ALL)] {
+    for rig in [Rig::new(ALL), alone::alone(ALL)] {
         let spans = rig.run(|| (0..3).map(|n| info_span!("ended", n)).collect());
         let value = Ending {
             dispatch: &rig.dispatch,
