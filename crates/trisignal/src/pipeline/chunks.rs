@@ -6,7 +6,7 @@
 //! collected when their first item has waited for the schedule delay, by a flush, and when their thread ends.
 //!
 //! Bounded as the queues of the SDK's items are, in items and in bytes: the oldest chunks make room. A buffer holds at
-//! most a quarter of its signal's bytes, and at most one batch. An item counts as produced from the moment when
+//! most a quarter of its signal's bytes, and a quarter of a batch. An item counts as produced from the moment when
 //! it is in its buffer.
 
 pub(crate) mod frame;
@@ -23,7 +23,6 @@ use super::ledger::{DropReason, Ledger, Tally};
 use super::signal::Signal;
 use super::worker::Bell;
 use crate::config::BatchConfig;
-use crate::otlp::wire;
 
 /// The largest item: what is over it would not fit in a request with its resource and scope.
 const MAX_ITEM_BYTES: usize = MAX_REQUEST_BYTES - 64 * 1024;
@@ -130,42 +129,6 @@ impl Chunk {
         })
     }
 
-    /// Takes the first `items` out of it, for a batch that has room for no more.
-    fn split_front(&mut self, items: usize) -> Self {
-        let mut rest = &self.bytes[..];
-        for _ in 0..items {
-            let Some((_, _, behind)) = wire::read_field(rest) else {
-                break;
-            };
-            rest = behind;
-        }
-        let end = self.bytes.len() - rest.len();
-        let behind = self.bytes.split_off(end);
-        let mut front = Self {
-            bytes: std::mem::replace(&mut self.bytes, behind),
-            runs: Vec::new(),
-            items,
-            since: self.since,
-        };
-        // The run in which it is cut is in both.
-        for run in &self.runs {
-            front.runs.push(Run {
-                end: run.end.min(end),
-                ..run.clone()
-            });
-            if run.end >= end {
-                break;
-            }
-        }
-        self.runs.retain_mut(|run| {
-            run.end = run.end.saturating_sub(end);
-            run.end > 0
-        });
-        self.items -= items;
-        front
-    }
-
-    #[inline]
     fn end_item(&mut self, scope: ScopeName<'_>) {
         self.items += 1;
         let end = self.bytes.len();

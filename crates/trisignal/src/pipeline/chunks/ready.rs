@@ -10,11 +10,14 @@ use crate::pipeline::batch::BATCH_BYTES;
 
 /// About how large a buffer grows before it becomes a chunk.
 const CHUNK_BYTES: usize = 32 * 1024;
+/// How many chunks of small items make a batch. Chunks are not divided, so a batch may lack nearly one of being full.
+const CHUNKS_IN_BATCH: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Ready {
     limits: BatchConfig,
-    /// A buffer of as many bytes is full.
+    /// A buffer of as many items, or of as many bytes, is full.
+    chunk_items: usize,
     chunk_bytes: usize,
     queue: Mutex<Queue>,
 }
@@ -38,6 +41,7 @@ pub(super) struct Evicted {
 impl Ready {
     pub(super) fn new(limits: BatchConfig) -> Self {
         Self {
+            chunk_items: (limits.max_batch_items / CHUNKS_IN_BATCH).max(1),
             chunk_bytes: CHUNK_BYTES.min(limits.max_queue_bytes.as_usize() / 4),
             limits,
             queue: Mutex::default(),
@@ -50,7 +54,7 @@ impl Ready {
 
     /// Whether a buffer is to become a chunk.
     pub(super) fn is_full(&self, chunk: &Chunk) -> bool {
-        chunk.items >= self.limits.max_batch_items || chunk.bytes.len() >= self.chunk_bytes
+        chunk.items >= self.chunk_items || chunk.bytes.len() >= self.chunk_bytes
     }
 
     pub(super) fn push(&self, chunk: Chunk) -> Evicted {
@@ -83,17 +87,12 @@ impl Ready {
         }
         let (mut batch, mut items, mut bytes) = (Vec::new(), 0, 0);
         while let Some(next) = queue.chunks.front() {
-            let room = self.limits.max_batch_items - items;
-            let fits = bytes + next.bytes.len() <= BATCH_BYTES;
-            if room == 0 || !(fits || batch.is_empty()) {
+            let fits = items + next.items <= self.limits.max_batch_items
+                && bytes + next.bytes.len() <= BATCH_BYTES;
+            if !(fits || batch.is_empty()) {
                 break;
             }
-            let taken = if next.items <= room {
-                queue.pop()
-            } else {
-                queue.split(room)
-            };
-            let Some(taken) = taken else { break };
+            let Some(taken) = queue.pop() else { break };
             items += taken.items;
             bytes += taken.bytes.len();
             batch.push(taken);
@@ -123,14 +122,6 @@ impl Ready {
 }
 
 impl Queue {
-    /// The first items of the oldest chunk.
-    fn split(&mut self, items: usize) -> Option<Chunk> {
-        let front = self.chunks.front_mut()?.split_front(items);
-        self.items -= front.items;
-        self.bytes -= front.bytes.len();
-        Some(front)
-    }
-
     fn pop(&mut self) -> Option<Chunk> {
         let chunk = self.chunks.pop_front()?;
         self.items -= chunk.items;

@@ -6,6 +6,7 @@ use std::thread;
 
 use super::*;
 use crate::config::ByteSize;
+use crate::otlp::wire;
 use crate::pipeline::ledger::SignalAccount;
 
 /// Far more than any test waits.
@@ -127,7 +128,7 @@ fn what_is_old_is_due_and_takes_the_rest_along() {
 
 #[test]
 fn the_oldest_chunks_make_room_and_are_counted() {
-    let (chunks, ledger) = chunks(limits(6, 3));
+    let (chunks, ledger) = chunks(limits(7, 12));
     append(&chunks, 0..13);
     let account = traces(&ledger);
     assert_eq!(account.dropped.get(DropReason::QueueFull), 6);
@@ -161,7 +162,7 @@ fn an_item_that_fits_in_no_request_is_counted() {
 
 #[test]
 fn runs_keep_the_scopes_apart() {
-    let (chunks, _) = chunks(limits(100, 10));
+    let (chunks, _) = chunks(limits(100, 40));
     for (scope, byte) in [("a", 1), ("a", 2), ("b", 3), ("a", 4)] {
         chunks.append(Chunked::Logs, ScopeName::Borrowed(scope), |out| {
             out.push(byte)
@@ -203,36 +204,6 @@ fn batches_are_filled_to_their_number_of_items() {
         })
         .collect();
     assert_eq!(batches, [vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8]]);
-}
-
-#[test]
-fn a_chunk_is_split_between_and_inside_of_its_runs() {
-    for cut in 1..4 {
-        let mut chunk = Chunk::default();
-        for (scope, number) in [("a", 0), ("a", 1), ("b", 2), ("c", 3)] {
-            wire::member_bytes(&mut chunk.bytes, 2, &[number]);
-            chunk.end_item(ScopeName::Static(scope));
-        }
-        let front = chunk.split_front(cut);
-        let seen = [&front, &chunk].map(|chunk| {
-            let parts = chunk.parts().flat_map(|(scope, part)| {
-                let items = part
-                    .chunks(3)
-                    .map(|item| (scope.as_str().to_owned(), item[2]));
-                items.collect::<Vec<_>>()
-            });
-            let parts: Vec<_> = parts.collect();
-            assert_eq!(parts.len(), chunk.items);
-            parts
-        });
-        let all: Vec<_> = seen.concat();
-        let expected = [("a", 0), ("a", 1), ("b", 2), ("c", 3)];
-        assert_eq!(
-            all,
-            expected.map(|(scope, number)| (scope.to_owned(), number))
-        );
-        assert_eq!(seen[0].len(), cut);
-    }
 }
 
 #[test]
