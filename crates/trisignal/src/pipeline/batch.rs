@@ -12,6 +12,9 @@ pub(crate) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// estimates of items are rough as well.
 pub(crate) const BATCH_BYTES: usize = MAX_REQUEST_BYTES * 3 / 4;
 
+/// How many bytes of items that are encoded already, with their scopes, are sent together: with room for the resource.
+pub(crate) const ENCODED_BYTES: usize = MAX_REQUEST_BYTES - 64 * 1024;
+
 /// An encoded OTLP export request and the number of items in it.
 ///
 /// A request message of OTLP has one field, the repeated list of resources, so the concatenation of two

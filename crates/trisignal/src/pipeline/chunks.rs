@@ -18,14 +18,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::ready::{Evicted, Ready};
-use super::batch::MAX_REQUEST_BYTES;
+use super::batch::ENCODED_BYTES;
 use super::ledger::{DropReason, Ledger, Tally};
 use super::signal::Signal;
 use super::worker::Bell;
 use crate::config::BatchConfig;
 
-/// The largest item: what is over it would not fit in a request with its resource and scope.
-const MAX_ITEM_BYTES: usize = MAX_REQUEST_BYTES - 64 * 1024;
+/// The largest item: what is over it would not fit in a request with its resource.
+const MAX_ITEM_BYTES: usize = ENCODED_BYTES;
+/// What a scope takes in a request besides its name and its items, at most.
+const SCOPE_BYTES: usize = 32;
 /// How many emptied buffers are kept for the next ones: as many as some requests have. And how large they are: a full chunk
 /// with its last item. Much larger ones would hold memory that nobody counts.
 const SPARE_BUFFERS: usize = 32;
@@ -113,6 +115,8 @@ pub(crate) struct Chunk {
     pub(crate) bytes: Vec<u8>,
     pub(crate) runs: Vec<Run>,
     pub(crate) items: usize,
+    /// What its scopes take in a request, at most.
+    scope_bytes: usize,
     /// When the first item came.
     since: Option<Instant>,
 }
@@ -129,6 +133,11 @@ impl Chunk {
         })
     }
 
+    /// What it takes in a request, at most.
+    fn framed(&self) -> usize {
+        self.bytes.len() + self.scope_bytes
+    }
+
     fn end_item(&mut self, scope: ScopeName<'_>) {
         self.items += 1;
         let end = self.bytes.len();
@@ -141,6 +150,7 @@ impl Chunk {
     #[inline(never)]
     fn begin_run(&mut self, scope: ScopeName<'_>, end: usize) {
         let scope = scope.to_scope();
+        self.scope_bytes += scope.as_str().len() + SCOPE_BYTES;
         self.runs.push(Run { scope, end });
     }
 }

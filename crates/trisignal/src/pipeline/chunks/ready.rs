@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Chunk, lock};
 use crate::config::BatchConfig;
-use crate::pipeline::batch::BATCH_BYTES;
+use crate::pipeline::batch::ENCODED_BYTES;
 
 /// About how large a buffer grows before it becomes a chunk.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -27,6 +27,8 @@ struct Queue {
     chunks: VecDeque<Chunk>,
     items: usize,
     bytes: usize,
+    /// As they are in requests.
+    framed: usize,
 }
 
 /// What a push cost.
@@ -54,7 +56,7 @@ impl Ready {
 
     /// Whether a buffer is to become a chunk.
     pub(super) fn is_full(&self, chunk: &Chunk) -> bool {
-        chunk.items >= self.chunk_items || chunk.bytes.len() >= self.chunk_bytes
+        chunk.items >= self.chunk_items || chunk.framed() >= self.chunk_bytes
     }
 
     pub(super) fn push(&self, chunk: Chunk) -> Evicted {
@@ -63,6 +65,7 @@ impl Ready {
         let mut evicted = Vec::new();
         queue.items += chunk.items;
         queue.bytes += chunk.bytes.len();
+        queue.framed += chunk.framed();
         queue.chunks.push_back(chunk);
         while queue.items > self.limits.max_queue_items
             || queue.bytes > self.limits.max_queue_bytes.as_usize()
@@ -85,16 +88,16 @@ impl Ready {
         if !(due || force || self.is_full_batch(&queue)) {
             return None;
         }
-        let (mut batch, mut items, mut bytes) = (Vec::new(), 0, 0);
+        let (mut batch, mut items, mut framed) = (Vec::new(), 0, 0);
         while let Some(next) = queue.chunks.front() {
             let fits = items + next.items <= self.limits.max_batch_items
-                && bytes + next.bytes.len() <= BATCH_BYTES;
+                && framed + next.framed() <= ENCODED_BYTES;
             if !(fits || batch.is_empty()) {
                 break;
             }
             let Some(taken) = queue.pop() else { break };
             items += taken.items;
-            bytes += taken.bytes.len();
+            framed += taken.framed();
             batch.push(taken);
         }
         Some(batch)
@@ -113,7 +116,7 @@ impl Ready {
     }
 
     fn is_full_batch(&self, queue: &Queue) -> bool {
-        queue.items >= self.limits.max_batch_items || queue.bytes >= BATCH_BYTES
+        queue.items >= self.limits.max_batch_items || queue.framed >= ENCODED_BYTES
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -126,6 +129,7 @@ impl Queue {
         let chunk = self.chunks.pop_front()?;
         self.items -= chunk.items;
         self.bytes -= chunk.bytes.len();
+        self.framed -= chunk.framed();
         Some(chunk)
     }
 }

@@ -6,7 +6,9 @@ use std::thread;
 
 use super::*;
 use crate::config::ByteSize;
+use crate::otlp::request::ResourceHead;
 use crate::otlp::wire;
+use crate::pipeline::batch::MAX_REQUEST_BYTES;
 use crate::pipeline::ledger::SignalAccount;
 
 /// Far more than any test waits.
@@ -224,4 +226,32 @@ fn nothing_is_lost_or_doubled_between_many_threads_and_the_encoder() {
     });
     assert_eq!(total + taken(&chunks, true).len(), 4 * each);
     assert_eq!(traces(&ledger).produced as usize, 4 * each);
+}
+
+#[test]
+fn requests_are_nearly_as_large_as_they_may_be_whatever_their_scopes() {
+    let resource = opentelemetry_sdk::Resource::builder_empty().build();
+    let resource = ResourceHead::new(&resource);
+    for (scopes, item) in [(1, 500), (1, 30_000), (700, 0), (700, 40)] {
+        let (chunks, _) = chunks(limits(1_000_000, 1_000_000));
+        let names: Vec<_> = (0..scopes)
+            .map(|n| format!("{n}{}", "s".repeat(900)))
+            .collect();
+        let items = 3 * MAX_REQUEST_BYTES / (item + if scopes > 1 { 900 } else { 0 });
+        for (n, name) in (0..items).zip(names.iter().cycle()) {
+            chunks.append(Chunked::Logs, ScopeName::Borrowed(name), |out| {
+                wire::member_bytes(out, 2, &vec![n as u8; item]);
+            });
+        }
+        chunks.collect(Chunked::Logs, true);
+        let mut sent = 0;
+        while let Some(batch) = chunks.take_batch(Chunked::Logs, false) {
+            let length = frame::request(&resource, &batch).len();
+            assert!(length <= MAX_REQUEST_BYTES, "{scopes} {item}: {length}");
+            // Scopes that come again are written once.
+            assert!(scopes > 1 || length > MAX_REQUEST_BYTES * 7 / 8, "{length}");
+            sent += 1;
+        }
+        assert!(sent >= 2, "{scopes} {item}");
+    }
 }
