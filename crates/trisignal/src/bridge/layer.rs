@@ -140,7 +140,7 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct Bridge {
     callsites: Callsites,
-    /// The filter, where it is not around the layer but inside, and the layer closes spans that nobody holds.
+    /// The filter, where there is no other layer: then it is not around this one, and spans inside of another hold that one.
     alone: Option<Union>,
     console: Option<Console>,
     logs: Option<LogExport>,
@@ -327,11 +327,6 @@ impl Bridge {
             None if attributes.is_contextual() => local::current(self.callsites.bridge()),
             None => None,
         };
-        if let Some(parent) = &open.start.parent
-            && self.alone.is_some()
-        {
-            parent.hold();
-        }
         if let Some(export) = export {
             let parent = self.parent_of(attributes, open);
             let beginning = Beginning {
@@ -351,6 +346,12 @@ impl Bridge {
             open.start.export = None;
             let capture = Capture::span(&mut open.state_mut().fields, &self.redactor);
             attributes.record(&mut capture.of(&callsite));
+        }
+        // Not before there is a record that lets go of it again: what is above may panic.
+        if let Some(parent) = record.start.parent.as_ref()
+            && self.alone.is_some()
+        {
+            parent.hold();
         }
         self.table.insert(id, Arc::clone(&record));
         local::remember(record);
