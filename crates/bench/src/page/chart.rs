@@ -127,7 +127,7 @@ fn panels(results: &Results) -> Vec<Panel> {
         panel(
             "An axum request with telemetry, CPU, µs",
             Work::Service,
-            "cpu_per_request_ns",
+            "closed_cpu_per_request_ns",
             1e-3,
             1,
             &services,

@@ -331,7 +331,7 @@ fn service(results: &Results) -> Vec<Promise> {
     let per_second = |candidate| figure(candidate, "requests_per_s");
     let mut promises = Vec::from(adds(
         "axum request, CPU that telemetry adds",
-        "cpu_per_request_ns",
+        "closed_cpu_per_request_ns",
     ));
     promises.extend(adds(
         "axum request at 4,000 a second, CPU that telemetry adds",

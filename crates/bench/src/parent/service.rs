@@ -42,18 +42,12 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
     pin(server.0.id(), 0);
     let time = (TIME * job.percent / 100).max(100).to_string();
     let warm_up = (TIME * job.percent / 500).max(50).to_string();
-    load(program, &[address.trim(), &warm_up])?;
-    let mut figures = load(program, &[address.trim(), &time])?;
+    let address = address.trim();
+    load(program, &[address, &warm_up])?;
+    let mut figures = loaded(&server, "closed", || load(program, &[address, &time]))?;
     // All candidates have the same to do from here on, and the same pauses.
-    let used = || threads_of(server.0.id()).values().sum::<f64>();
-    let before = used();
     let per_second = PER_SECOND.to_string();
-    let open = load(program, &[address.trim(), &time, &per_second])?;
-    if let Some(requests) = open.get("open_requests") {
-        let each = (used() - before) / requests;
-        figures.insert("open_cpu_per_request_ns".to_owned(), each);
-    }
-    figures.extend(open);
+    figures.extend(loaded(&server, "open", || load(program, &[address, &time, &per_second]))?);
     drop(server.0.stdin.take());
     end(&mut server.0)?;
     let mut text = String::new();
@@ -61,6 +55,19 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
     let line = text.lines().last().ok_or("the server told nothing")?;
     figures.extend(serde_json::from_str::<Figures>(line)?);
     Ok((figures, sink.totals()?))
+}
+
+/// What `load` tells, with what the server used for each request meanwhile. Under a steady load as much is still to be
+/// sent at the end as there was at the beginning.
+fn loaded(server: &Server, name: &str, load: impl FnOnce() -> Result<Figures>) -> Result<Figures> {
+    let used = || threads_of(server.0.id()).values().sum::<f64>();
+    let before = used();
+    let mut figures = load()?;
+    if let Some(requests) = figures.get(&format!("{name}_requests")) {
+        let each = (used() - before) / requests;
+        figures.insert(format!("{name}_cpu_per_request_ns"), each);
+    }
+    Ok(figures)
 }
 
 fn load(program: &Path, arguments: &[&str]) -> Result<Figures> {

@@ -3,9 +3,12 @@
 //! A request has two spans, two log records and the standard metric of HTTP servers.
 
 mod closed;
+mod connection;
 mod layers;
 mod open;
 mod server;
+
+use std::time::Duration;
 
 pub(crate) use self::closed::closed;
 pub(crate) use self::open::open;
@@ -25,6 +28,11 @@ fn response_length(buffer: &[u8]) -> Option<usize> {
     });
     let length = head + body?;
     (buffer.len() >= length).then_some(length)
+}
+
+/// Whole microseconds.
+fn microseconds(latency: Duration) -> u32 {
+    u32::try_from(latency.as_micros()).unwrap_or(u32::MAX)
 }
 
 /// A quantile of latencies in microseconds.

@@ -1,14 +1,22 @@
 //! An open loop: requests come at their time, whether those before them have been answered or not.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{REQUEST, quantile, response_length};
+use super::connection::{Connection, connections};
+use super::{microseconds, quantile};
 use crate::Result;
 use crate::child::Figures;
 
 const CONNECTIONS: u32 = 64;
+
+/// A connection with times at which it is to ask.
+struct Caller {
+    connection: Connection,
+    due: Instant,
+    /// When the last response came.
+    free_since: Instant,
+}
 
 /// Asks so many times a second for so long, and tells the latencies.
 ///
@@ -21,16 +29,19 @@ const CONNECTIONS: u32 = 64;
 pub(crate) fn open(server: &str, per_second: u32, time: Duration) -> Result<Figures> {
     let server: SocketAddr = server.parse()?;
     let pause = Duration::from_secs(1) * CONNECTIONS / per_second;
-    let begin = Instant::now() + Duration::from_millis(50);
-    let threads: Vec<_> = (0..CONNECTIONS)
-        .map(|index| {
-            let first = begin + pause * index / CONNECTIONS;
-            std::thread::spawn(move || connection(server, first, pause, begin + time))
-        })
-        .collect();
+    let connections = connections(server, CONNECTIONS)?;
+    let begin = Instant::now();
+    let caller = |(connection, index)| Caller {
+        connection,
+        due: begin + pause * index / CONNECTIONS,
+        free_since: begin,
+    };
+    let mut callers: Vec<_> = connections.into_iter().zip(0..).map(caller).collect();
     let mut latencies = Vec::new();
-    for thread in threads {
-        latencies.extend(thread.join().map_err(|_| "a connection panicked")??);
+    while begin.elapsed() < time {
+        for caller in &mut callers {
+            latencies.extend(caller.turn(pause)?.map(microseconds));
+        }
     }
     latencies.sort_unstable();
     Ok(Figures::from([
@@ -40,41 +51,23 @@ pub(crate) fn open(server: &str, per_second: u32, time: Duration) -> Result<Figu
     ]))
 }
 
-fn connection(
-    server: SocketAddr,
-    first: Instant,
-    pause: Duration,
-    end: Instant,
-) -> std::io::Result<Vec<u32>> {
-    let mut stream = TcpStream::connect(server)?;
-    stream.set_nodelay(true)?;
-    let mut latencies = Vec::new();
-    let mut buffer = Vec::new();
-    let mut part = [0; 4096];
-    let mut due = first;
-    while due < end {
-        let early = due.saturating_duration_since(Instant::now());
-        // How late the sleep ends is this process's fault, how late it begins is the server's.
-        let since = if early.is_zero() {
-            due
-        } else {
-            std::thread::sleep(early);
-            Instant::now()
-        };
-        stream.write_all(REQUEST)?;
-        let length = loop {
-            if let Some(length) = response_length(&buffer) {
-                break length;
+impl Caller {
+    /// Asks when that is due, and answers the time that a request took whose response has come.
+    fn turn(&mut self, pause: Duration) -> std::io::Result<Option<Duration>> {
+        if !self.connection.is_free() {
+            let latency = self.connection.look()?;
+            if latency.is_some() {
+                self.free_since = Instant::now();
             }
-            let read = stream.read(&mut part)?;
-            if read == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            buffer.extend_from_slice(&part[..read]);
-        };
-        buffer.drain(..length);
-        latencies.push(u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX));
-        due += pause;
+            return Ok(latency);
+        }
+        let now = Instant::now();
+        if now >= self.due {
+            // That this process was not there at the time is its own fault, that it still waited is the server's.
+            let was_kept = self.free_since > self.due;
+            self.connection.ask(if was_kept { self.due } else { now })?;
+            self.due += pause;
+        }
+        Ok(None)
     }
-    Ok(latencies)
 }

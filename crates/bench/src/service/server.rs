@@ -12,7 +12,7 @@ use crate::Result;
 use crate::candidates;
 use crate::child::{Figures, tell_dropped};
 use crate::job::Job;
-use crate::measure::{self, process_time};
+use crate::measure;
 
 /// Serves with the telemetry of the job until standard input ends; then tells what it cost.
 ///
@@ -32,7 +32,6 @@ pub(crate) fn serve(job: &Job) -> Result<Figures> {
     listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?);
     std::io::stdout().flush()?;
-    let before = process_time();
     let (stop, stopped) = oneshot::channel();
     let server = runtime.spawn(async move {
         let listener = TcpListener::from_std(listener)?;
@@ -53,10 +52,6 @@ pub(crate) fn serve(job: &Job) -> Result<Figures> {
     let served = SERVED.load(Ordering::Relaxed) as f64;
     let mut figures = Figures::from([
         ("units".to_owned(), served),
-        (
-            "cpu_per_request_ns".to_owned(),
-            (process_time() - before) / served,
-        ),
         ("resident_mib".to_owned(), resident),
     ]);
     tell_dropped(&mut figures, &*running);
