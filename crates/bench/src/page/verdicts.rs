@@ -147,6 +147,12 @@ fn spans(results: &Results) -> Vec<Promise> {
             1.0,
         ),
         at_most(
+            "span without OpenTelemetry's context, allocations of the producing thread",
+            ITSELF,
+            figure(Trisignal, Http, Mode::ContextOff, "allocations"),
+            1.0,
+        ),
+        at_most(
             "span not sampled, producing thread",
             STOCK_NULL,
             ratio(unsampled(Trisignal, Http), unsampled(Stock, Null)),
