@@ -304,7 +304,10 @@ fn service(results: &Results, text: &mut String) {
             vec![
                 service_title(job.candidate).to_owned(),
                 number(figure("requests_per_s"), 0),
-                number(figure("closed_cpu_per_request_ns").map(|time| time / 1e3), 1),
+                number(
+                    figure("closed_cpu_per_request_ns").map(|time| time / 1e3),
+                    1,
+                ),
                 number(figure("closed_p50_us"), 0),
                 number(figure("closed_p99_us"), 0),
                 number(figure("open_cpu_per_request_ns").map(|time| time / 1e3), 1),

@@ -47,7 +47,9 @@ pub(super) fn run(program: &Path, job: &Job) -> Result<(Figures, Totals)> {
     let mut figures = loaded(&server, "closed", || load(program, &[address, &time]))?;
     // All candidates have the same to do from here on, and the same pauses.
     let per_second = PER_SECOND.to_string();
-    figures.extend(loaded(&server, "open", || load(program, &[address, &time, &per_second]))?);
+    figures.extend(loaded(&server, "open", || {
+        load(program, &[address, &time, &per_second])
+    })?);
     drop(server.0.stdin.take());
     end(&mut server.0)?;
     let mut text = String::new();

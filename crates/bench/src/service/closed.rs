@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::connection::connections;
+use super::connection::{connections, finish};
 use super::{microseconds, quantile};
 use crate::Result;
 use crate::child::Figures;
@@ -32,6 +32,7 @@ pub(crate) fn closed(server: &str, time: Duration) -> Result<Figures> {
         }
     }
     let seconds = begin.elapsed().as_secs_f64();
+    finish(&mut connections)?;
     latencies.sort_unstable();
     let requests = latencies.len() as f64;
     Ok(Figures::from([

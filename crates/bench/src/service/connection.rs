@@ -77,3 +77,19 @@ impl Connection {
 pub(super) fn connections(server: SocketAddr, number: u32) -> io::Result<Vec<Connection>> {
     (0..number).map(|_| Connection::open(server)).collect()
 }
+
+/// Takes the responses that are still to come, so that no request is given up.
+///
+/// # Errors
+///
+/// When the server goes away.
+pub(super) fn finish<'a>(
+    connections: impl IntoIterator<Item = &'a mut Connection>,
+) -> io::Result<()> {
+    for connection in connections {
+        while !connection.is_free() {
+            connection.look()?;
+        }
+    }
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, connections};
+use super::connection::{Connection, connections, finish};
 use super::{microseconds, quantile};
 use crate::Result;
 use crate::child::Figures;
@@ -43,6 +43,7 @@ pub(crate) fn open(server: &str, per_second: u32, time: Duration) -> Result<Figu
             latencies.extend(caller.turn(pause)?.map(microseconds));
         }
     }
+    finish(callers.iter_mut().map(|caller| &mut caller.connection))?;
     latencies.sort_unstable();
     Ok(Figures::from([
         ("open_requests".to_owned(), latencies.len() as f64),
