@@ -9,21 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::Metadata;
 use tracing::field::Field;
 
+use super::directives::Directive;
 use super::spans::RESERVED;
 use crate::filter::{Filter, Verdict, is_silenced};
 use crate::otlp::key::Key;
 use crate::otlp::value::{self, Value, attribute};
 use crate::otlp::{log, span};
 use crate::redact::Redactor;
-
-/// Fields that speak to the bridge and are no data.
-pub(crate) const DIRECTIVES: [&str; 5] = [
-    "otel.name",
-    "otel.kind",
-    "otel.status_code",
-    "otel.status_message",
-    "otel.status_description",
-];
 
 /// With more of them in a thread all are forgotten: nobody has as many, but `tracing` can make callsites at run time.
 const KEPT: usize = 4096;
@@ -93,7 +85,7 @@ pub(crate) struct Callsite {
     pub(crate) place: Attributes,
     /// Attributes of an event as its span has it: level, target and place.
     pub(crate) event: Attributes,
-    /// Whether spans have fields that are [`DIRECTIVES`].
+    /// Whether spans have fields that are [`Directive`]s.
     pub(crate) has_directives: bool,
     /// Whether no two fields have one name.
     pub(crate) has_distinct_fields: bool,
@@ -105,18 +97,20 @@ pub(crate) struct Callsite {
     pub(crate) is_silenced: bool,
     /// Whether it looks like those that stand for records of the `log` crate.
     pub(crate) may_be_log: bool,
-    verdicts: Cell<Verdicts>,
+    verdicts: Verdicts,
 }
 
 /// What is known of a field.
 #[derive(Debug)]
-pub(crate) struct KnownField {
-    /// Under what it is kept; `None` for what is no data, and for what is a secret because of its name.
-    pub(crate) key: Option<Key>,
-    /// One of a span's [`DIRECTIVES`].
-    pub(crate) is_directive: bool,
+pub(crate) enum KnownField {
+    /// Data, and under what it is kept.
+    Data(Key),
+    /// Data that is a secret because of its name.
+    Secret,
+    /// What a span says to the bridge, which is no data.
+    Directive(Directive),
     /// The message of an event, which is none of its attributes.
-    pub(crate) is_message: bool,
+    Message,
 }
 
 /// Whose verdict it is.
@@ -128,10 +122,10 @@ pub(crate) enum Judge {
 }
 
 /// What the filters of a bridge said, by [`Judge`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Verdicts {
-    generation: u64,
-    said: [Option<Verdict>; 3],
+    generation: Cell<u64>,
+    said: [Cell<Option<Verdict>>; 3],
 }
 
 /// Encoded attributes and their number.
@@ -267,7 +261,7 @@ impl Callsite {
             event_name: event_name(metadata),
             is_silenced: is_silenced(metadata.target()),
             may_be_log: metadata.target() == "log",
-            verdicts: Cell::default(),
+            verdicts: Verdicts::default(),
         }
     }
 
@@ -279,26 +273,28 @@ impl Callsite {
         filter: &Filter,
         ask: impl FnOnce(&Filter) -> bool,
     ) -> bool {
-        // Before the question: an answer that is older than a change is asked for again.
-        let generation = Filter::generation();
-        let mut verdicts = self.verdicts.get();
-        if verdicts.generation != generation {
-            verdicts = Verdicts {
-                generation,
-                said: [None; 3],
-            };
-        }
-        match verdicts.said[judge as usize] {
-            Some(Verdict::Always) => true,
-            Some(Verdict::Never) => false,
-            Some(Verdict::Depends) => ask(filter),
-            None => {
-                let answer = ask(filter);
-                verdicts.said[judge as usize] = Some(filter.verdict(answer));
-                self.verdicts.set(verdicts);
-                answer
+        let Verdicts { generation, said } = &self.verdicts;
+        if generation.get() == Filter::generation() {
+            match said[judge as usize].get() {
+                Some(Verdict::Always) => return true,
+                Some(Verdict::Never) => return false,
+                Some(Verdict::Depends) | None => {}
             }
         }
+        self.ask(judge, filter, ask)
+    }
+
+    #[cold]
+    fn ask(&self, judge: Judge, filter: &Filter, ask: impl FnOnce(&Filter) -> bool) -> bool {
+        // Before the question: an answer that is older than a change is asked for again.
+        let now = Filter::generation();
+        let answer = ask(filter);
+        let Verdicts { generation, said } = &self.verdicts;
+        if generation.replace(now) != now {
+            said.iter().for_each(|said| said.set(None));
+        }
+        said[judge as usize].set(Some(filter.verdict(answer)));
+        answer
     }
 }
 
@@ -310,13 +306,15 @@ impl KnownField {
         } else {
             log::ATTRIBUTES
         };
-        let is_message = !is_span && field.name() == "message";
-        let is_directive = is_span && DIRECTIVES.contains(&field.name());
-        let is_plain = !(is_message || is_directive || redactor.hides(name));
-        Self {
-            key: is_plain.then(|| Key::new(number, name)),
-            is_directive,
-            is_message,
+        let directive = Directive::named(field.name()).filter(|_| is_span);
+        if let Some(directive) = directive {
+            Self::Directive(directive)
+        } else if !is_span && field.name() == "message" {
+            Self::Message
+        } else if redactor.hides(name) {
+            Self::Secret
+        } else {
+            Self::Data(Key::new(number, name))
         }
     }
 }
@@ -328,7 +326,7 @@ pub(crate) fn data_name(field: &Field) -> &'static str {
 
 pub(crate) fn has_directives(metadata: &Metadata<'_>) -> bool {
     let mut fields = metadata.fields().iter();
-    fields.any(|field| DIRECTIVES.contains(&field.name()))
+    fields.any(|field| Directive::named(field.name()).is_some())
 }
 
 fn has_distinct_fields(metadata: &Metadata<'_>) -> bool {

@@ -65,26 +65,38 @@ impl<'a> Bounded<'a> {
     }
 
     /// Says at the end of the text how much there was, if that was too much.
+    #[inline]
     pub(crate) fn finish(self) {
         if self.written > MAX_TEXT {
-            let mark = mark(self.written);
-            let kept = &self.out[self.start..];
-            let length = kept.floor_char_boundary_before(MAX_TEXT - mark.len());
-            self.out.truncate(self.start + length);
-            self.out.push_str(&mark);
+            self.mark();
         }
+    }
+
+    #[cold]
+    fn mark(self) {
+        let mark = mark(self.written);
+        let kept = &self.out[self.start..];
+        let length = kept.floor_char_boundary_before(MAX_TEXT - mark.len());
+        self.out.truncate(self.start + length);
+        self.out.push_str(&mark);
+    }
+
+    /// Takes what still fits of a text that is too long together with those before.
+    #[cold]
+    fn write_rest(&mut self, text: &str) {
+        let room = (self.start + MAX_TEXT).saturating_sub(self.out.len());
+        let end = text.floor_char_boundary_before(room);
+        self.out.push_str(&text[..end]);
     }
 }
 
 impl fmt::Write for Bounded<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.written += text.len();
-        let room = (self.start + MAX_TEXT).saturating_sub(self.out.len());
-        if text.len() <= room {
+        if self.written <= MAX_TEXT {
             self.out.push_str(text);
         } else {
-            let end = text.floor_char_boundary_before(room);
-            self.out.push_str(&text[..end]);
+            self.write_rest(text);
         }
         Ok(())
     }

@@ -10,6 +10,28 @@ use tracing::field::{Field, Visit};
 use super::cut::Bounded;
 use super::open::Open;
 
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Directive {
+    Name,
+    Kind,
+    StatusCode,
+    Description,
+}
+
+impl Directive {
+    /// The one that a field of this name is.
+    pub(crate) fn named(field: &str) -> Option<Self> {
+        match field.strip_prefix("otel.")? {
+            "name" => Some(Self::Name),
+            "kind" => Some(Self::Kind),
+            "status_code" => Some(Self::StatusCode),
+            "status_message" | "status_description" => Some(Self::Description),
+            _ => None,
+        }
+    }
+}
+
 /// What they said.
 #[derive(Debug, Default)]
 pub(crate) struct Directives {
@@ -43,51 +65,51 @@ impl Directives {
         }
     }
 
-    fn take(&mut self, directive: &str, text: Cow<'_, str>) {
+    pub(crate) fn take(&mut self, directive: Directive, text: Cow<'_, str>) {
         match directive {
-            "name" => self.name = Some(text.into_owned()),
-            "kind" => self.kind = kind(&text),
-            "status_code" => {
+            Directive::Name => self.name = Some(text.into_owned()),
+            Directive::Kind => self.kind = kind(&text),
+            Directive::StatusCode => {
                 self.is_ok = text.eq_ignore_ascii_case("ok");
                 self.is_error = text.eq_ignore_ascii_case("error");
             }
-            "status_message" | "status_description" => {
-                self.description = Some(text.into_owned());
-            }
-            _ => {}
+            Directive::Description => self.description = Some(text.into_owned()),
+        }
+    }
+
+    /// The same for a value that is still to be formatted. What panics says nothing.
+    pub(crate) fn take_debug(&mut self, directive: Directive, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        let mut out = Bounded::new(&mut text);
+        if catch_unwind(AssertUnwindSafe(|| write!(out, "{value:?}"))).is_ok() {
+            out.finish();
+            self.take(directive, Cow::Owned(text));
         }
     }
 }
 
 fn kind(text: &str) -> Option<SpanKind> {
-    let kinds = [
+    const KINDS: [(&str, SpanKind); 5] = [
         ("server", SpanKind::Server),
         ("client", SpanKind::Client),
         ("producer", SpanKind::Producer),
         ("consumer", SpanKind::Consumer),
         ("internal", SpanKind::Internal),
     ];
-    let mut kinds = kinds.into_iter();
-    let (_, kind) = kinds.find(|(name, _)| text.eq_ignore_ascii_case(name))?;
-    Some(kind)
+    let is_it = |(name, _): &&(&str, _)| text.eq_ignore_ascii_case(name);
+    KINDS.iter().find(is_it).map(|(_, kind)| kind.clone())
 }
 
 impl Visit for Directives {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if let Some(directive) = field.name().strip_prefix("otel.") {
+        if let Some(directive) = Directive::named(field.name()) {
             self.take(directive, Cow::Borrowed(value));
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if let Some(directive) = field.name().strip_prefix("otel.") {
-            let mut text = String::new();
-            let mut out = Bounded::new(&mut text);
-            // What panics says nothing.
-            if catch_unwind(AssertUnwindSafe(|| write!(out, "{value:?}"))).is_ok() {
-                out.finish();
-                self.take(directive, Cow::Owned(text));
-            }
+        if let Some(directive) = Directive::named(field.name()) {
+            self.take_debug(directive, value);
         }
     }
 

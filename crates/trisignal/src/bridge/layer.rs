@@ -378,16 +378,15 @@ impl Bridge {
             return;
         };
         let callsite = self.callsites.of(metadata);
+        let mut directives = callsite.has_directives.then(Directives::default);
         with_scratch(|scratch| {
             let capture = Capture::span(&mut scratch.fields, &self.redactor);
-            values.record(&mut capture.of(&callsite));
+            values.record(&mut capture.of(&callsite).with(directives.as_mut()));
             if !scratch.fields.is_empty() {
                 open.record(&scratch.fields);
             }
         });
-        if callsite.has_directives {
-            let mut directives = Directives::default();
-            values.record(&mut directives);
+        if let Some(directives) = directives {
             directives.apply(open);
         }
     }

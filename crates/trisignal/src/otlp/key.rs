@@ -26,6 +26,48 @@ pub(crate) struct Key {
     room: usize,
 }
 
+/// What is behind the head of a key, up to a text: first the length of all of it, which is one byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short {
+    /// The first byte is the lowest: so all of it is moved at once.
+    bytes: u128,
+    length: usize,
+}
+
+impl Short {
+    /// Behind the length and this tag there are so many bytes of the value, and so many of its text.
+    #[inline(always)]
+    fn new(tag: u8, value: u64, length: usize, text: usize) -> Self {
+        let begin = (1 + length + text) as u128 | u128::from(tag) << 8;
+        Self {
+            bytes: begin | u128::from(value) << 16,
+            length: 2 + length,
+        }
+    }
+
+    #[inline]
+    fn int(value: u64) -> Self {
+        const TAG: u8 = wire::varint_tag(INT);
+        match value {
+            0..0x80 => Self::new(TAG, value, 1, 0),
+            0x80..0x4000 => Self::new(TAG, value & 0x7f | 0x80 | value >> 7 << 8, 2, 0),
+            _ => Self::large_int(value),
+        }
+    }
+
+    #[cold]
+    fn large_int(value: u64) -> Self {
+        let (varint, length) = wire::varint_bytes(value);
+        let mut bytes = [0; 16];
+        bytes[..varint.len()].copy_from_slice(&varint);
+        let Self { bytes: begin, .. } = Self::new(wire::varint_tag(INT), 0, length, 0);
+        Self {
+            bytes: begin | u128::from_le_bytes(bytes) << 16,
+            length: 2 + length,
+        }
+    }
+}
+
 impl Key {
     /// The key of attributes that are written as `field`, at most 15, of the message that has them.
     pub(crate) fn new(field: u32, name: &'static str) -> Self {
@@ -59,62 +101,44 @@ impl Key {
         self.hash
     }
 
-    /// Appends the attribute with this key.
+    /// `value` as it stands behind the head, and its text; `None` where that or its length is too long for it.
     #[inline(always)]
-    pub(crate) fn write(&self, out: &mut Vec<u8>, value: Value<'_>) {
-        let is_short = match value {
-            Value::Text(text) => text.len() < self.room,
-            Value::U64(value) => value < INT_END && self.room > 0,
-            Value::Bool(_) | Value::I64(_) | Value::F64(_) => self.room > 0,
+    pub(crate) fn short<'a>(&self, value: Value<'a>) -> Option<(Short, &'a str)> {
+        let short = match value {
+            Value::Text(text) if text.len() < self.room => {
+                let length = text.len() as u64;
+                return Some((
+                    Short::new(wire::short_tag(STRING), length, 1, text.len()),
+                    text,
+                ));
+            }
+            Value::Bool(value) => Short::new(wire::varint_tag(BOOL), u64::from(value), 1, 0),
+            Value::I64(value) => Short::int(value as u64),
+            Value::U64(value) if value < INT_END => Short::int(value),
+            Value::F64(value) => Short::new(wire::fixed64_tag(DOUBLE), value.to_bits(), 8, 0),
+            Value::Text(_) | Value::U64(_) => return None,
         };
-        if !is_short {
-            return attribute(out, self.field, self.name, value);
-        }
-        match value {
-            Value::Text(text) => {
-                let length = text.len() as u8;
-                let head = [length + 2, wire::short_tag(STRING), length];
-                self.begin(out, head, text.len());
-                out.extend_from_slice(text.as_bytes());
-            }
-            Value::Bool(value) => {
-                self.begin(out, [2, wire::varint_tag(BOOL), u8::from(value)], 0);
-            }
-            Value::I64(value) => self.write_int(out, value as u64),
-            Value::U64(value) => self.write_int(out, value),
-            Value::F64(value) => {
-                let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-                let tag = wire::fixed64_tag(DOUBLE);
-                self.begin(out, [9, tag, a, b, c, d, e, f, g, h], 0);
-            }
-        }
+        (self.room > 0).then_some((short, ""))
     }
 
+    /// Appends the attribute with this key and a value that is [`short`](Self::short).
     #[inline]
-    fn write_int(&self, out: &mut Vec<u8>, value: u64) {
-        const TAG: u8 = wire::varint_tag(INT);
-        match value {
-            0..0x80 => self.begin(out, [2, TAG, value as u8], 0),
-            0x80..0x4000 => {
-                self.begin(out, [3, TAG, value as u8 | 0x80, (value >> 7) as u8], 0);
-            }
-            _ => {
-                let (bytes, length) = wire::varint_bytes(value);
-                self.begin(out, [length as u8 + 1, TAG], length);
-                out.extend_from_slice(&bytes[..length]);
-            }
-        }
-    }
-
-    /// Appends the attribute up to these bytes of its value, of which the first is its length. `behind` bytes are to follow.
-    #[inline(always)]
-    fn begin<const N: usize>(&self, out: &mut Vec<u8>, value: [u8; N], behind: usize) {
+    pub(crate) fn write_short(&self, out: &mut Vec<u8>, value: Short, text: &str) {
         let start = out.len();
         // As much as is known when this is compiled: a few moves instead of a loop.
         out.extend_from_slice(&self.head);
         out.truncate(start + self.length);
-        out[start + 1] = (self.length - 2 + N + behind) as u8;
-        out.extend_from_slice(&value);
+        out[start + 1] = (self.length + value.length + text.len() - 2) as u8;
+        out.extend_from_slice(&value.bytes.to_le_bytes());
+        out.truncate(start + self.length + value.length);
+        if !text.is_empty() {
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    /// Appends the attribute with this key and any value.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, value: Value<'_>) {
+        attribute(out, self.field, self.name, value);
     }
 }
 
@@ -165,7 +189,10 @@ mod tests {
             let key = Key::new(FIELD, name);
             for value in &values {
                 let (mut again, mut new) = (b"before".to_vec(), b"before".to_vec());
-                key.write(&mut again, *value);
+                match key.short(*value) {
+                    Some((short, text)) => key.write_short(&mut again, short, text),
+                    None => key.write(&mut again, *value),
+                }
                 attribute(&mut new, FIELD, name, *value);
                 assert_eq!(again, new, "{length} {value:?}");
             }

@@ -96,15 +96,15 @@ impl Redactor {
     /// A message, the name of a span, the description of a status: a text without a key, fit to be shown. It is borrowed
     /// exactly when it is shown as it is.
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let Some(rules) = self.0.as_deref() else {
-            return Cow::Borrowed(text);
-        };
-        rules.own("", text).unwrap_or_else(|| rules.scan(text))
+        match self.0.as_deref() {
+            Some(rules) if !self.shows(text) => rules.text(text),
+            _ => Cow::Borrowed(text),
+        }
     }
 
     /// Whether `text` is shown as it is, whoever says it: so it is with most texts, and nothing has to be asked but this.
     /// Where it says no, the text may be shown as it is all the same.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn shows(&self, text: &str) -> bool {
         self.0
             .as_deref()
@@ -141,11 +141,12 @@ impl Rules {
         }
     }
 
-    #[inline]
+    #[inline(never)]
+    fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.own("", text).unwrap_or_else(|| self.scan(text))
+    }
+
     fn scan<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.triggers.are_absent(text.as_bytes()) {
-            return Cow::Borrowed(text);
-        }
         scan::redacted(text, &self.triggers, &self.words, &self.redaction)
     }
 }

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{
     bridge::{
-        callsite::{Callsite, DIRECTIVES, KnownField, data_name},
+        callsite::{Callsite, KnownField, data_name},
         cut::{Bounded, MAX_TEXT, cut},
-        directives::Directives,
+        directives::{Directive, Directives},
     },
     otlp::key::Key,
     redact::{REDACTED, Redactor},
@@ -61,6 +61,7 @@ impl EventText {
     }
 
     /// Hides what is secret.
+    #[inline]
     pub(crate) fn redact(&mut self, redactor: &Redactor) {
         self.message.redact(redactor);
         self.exception.redact(redactor);
@@ -90,11 +91,16 @@ impl Text {
         contained(&mut self.text, write)
     }
 
+    #[inline]
     fn redact(&mut self, redactor: &Redactor) {
-        if self.is_there
-            && !redactor.shows(&self.text)
-            && let Cow::Owned(hidden) = redactor.text(&self.text)
-        {
+        if self.is_there && !redactor.shows(&self.text) {
+            self.hide(redactor);
+        }
+    }
+
+    #[cold]
+    fn hide(&mut self, redactor: &Redactor) {
+        if let Cow::Owned(hidden) = redactor.text(&self.text) {
             self.text = hidden;
         }
     }
@@ -181,7 +187,10 @@ impl<'a> Capture<'a> {
     /// Asked in each visiting method by itself, which knows the type of the value: this is the hottest place of a span.
     #[inline(always)]
     fn key(&self, field: &Field) -> Option<&'a Key> {
-        self.new.get(field.index())?.key.as_ref()
+        match self.new.get(field.index())? {
+            KnownField::Data(key) => Some(key),
+            _ => None,
+        }
     }
 
     #[inline(always)]
@@ -195,14 +204,14 @@ impl<'a> Capture<'a> {
     /// Keeps what is no new and plain data.
     #[inline(never)]
     fn other(&mut self, field: &Field, value: Value<'_>) {
-        if is_directive(self.known, field) {
+        if let Some(directive) = directive(self.known, field) {
             if let (Some(directives), Value::Text(text)) = (&mut self.directives, value) {
-                directives.record_str(field, text);
+                directives.take(directive, Cow::Borrowed(text));
             }
             return;
         }
         if self.is_message(field) {
-            return self.text(field, |out| write_plain(out, value));
+            return self.message(|out| write_plain(out, value));
         }
         let Some(name) = self.name_of(field) else {
             return;
@@ -215,22 +224,36 @@ impl<'a> Capture<'a> {
         }
     }
 
+    #[inline]
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
-        if let Some(key) = self.key(field) {
-            with_text(|text| {
-                self.panicked |= !contained(text, write);
-                self.add_text(key, text);
-            });
-        } else if self.is_message(field) {
-            if let Source::Event { text, .. } = &mut self.source {
-                self.panicked |= !text.message.set(write);
-            }
-        } else if let Some(name) = self.name_of(field) {
-            with_text(|text| {
-                self.panicked |= !contained(text, write);
-                self.set_text(name, text);
-            });
+        if self.is_message(field) {
+            self.message(write);
+        } else {
+            self.formatted(field, write);
         }
+    }
+
+    #[inline]
+    fn message(&mut self, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+        if let Source::Event { text, .. } = &mut self.source {
+            self.panicked |= !text.message.set(write);
+        }
+    }
+
+    /// Keeps what is data as the text that `write` writes.
+    #[inline(never)]
+    fn formatted(&mut self, field: &Field, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+        let key = self.key(field);
+        let Some(name) = key.map(Key::name).or_else(|| self.name_of(field)) else {
+            return;
+        };
+        with_text(|text| {
+            self.panicked |= !contained(text, write);
+            match key {
+                Some(key) => self.add_text(key, text),
+                None => self.set_text(name, text),
+            }
+        });
     }
 
     #[inline(always)]
@@ -256,9 +279,10 @@ impl<'a> Capture<'a> {
         self.fields.set(name, Value::Text(&shown));
     }
 
+    #[inline]
     fn is_message(&self, field: &Field) -> bool {
         match self.known.get(field.index()) {
-            Some(known) => known.is_message,
+            Some(known) => matches!(known, KnownField::Message),
             None => matches!(self.source, Source::Event { .. }) && field.name() == "message",
         }
     }
@@ -267,7 +291,7 @@ impl<'a> Capture<'a> {
     fn name_of(&self, field: &Field) -> Option<&'static str> {
         let name = field.name();
         let is_data = match &self.source {
-            Source::Span => !(name.starts_with("otel.") && DIRECTIVES.contains(&name)),
+            Source::Span => Directive::named(name).is_none(),
             Source::Event { from_log, .. } => !(*from_log && name.starts_with(LOG_METADATA)),
         };
         is_data.then(|| data_name(field))
@@ -308,18 +332,21 @@ impl Visit for Capture<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match &mut self.directives {
-            Some(directives) if is_directive(self.known, field) => {
-                directives.record_debug(field, value);
-            }
-            _ => self.text(field, |out| write!(out, "{value:?}")),
+        if let Some(directives) = &mut self.directives
+            && let Some(directive) = directive(self.known, field)
+        {
+            directives.take_debug(directive, value);
+        } else {
+            self.text(field, |out| write!(out, "{value:?}"));
         }
     }
 }
 
-fn is_directive(known: &[KnownField], field: &Field) -> bool {
-    let known = known.get(field.index());
-    known.is_some_and(|known| known.is_directive)
+fn directive(known: &[KnownField], field: &Field) -> Option<Directive> {
+    match known.get(field.index())? {
+        KnownField::Directive(directive) => Some(*directive),
+        _ => None,
+    }
 }
 
 fn write_plain(out: &mut impl fmt::Write, value: Value<'_>) -> fmt::Result {
@@ -360,10 +387,15 @@ fn contained(out: &mut String, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Resu
     }))
     .is_ok();
     if !whole {
-        out.truncate(start);
-        out.push_str(PANICKED);
+        panicked(out, start);
     }
     whole
+}
+
+#[cold]
+fn panicked(out: &mut String, start: usize) {
+    out.truncate(start);
+    out.push_str(PANICKED);
 }
 
 /// Whether the values of `event` can be formatted by code that has no guard of its own: none panics, and none logs,

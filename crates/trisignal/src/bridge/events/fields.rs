@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::bridge::spans::RESERVED;
-use crate::otlp::key::{self, Key};
+use crate::otlp::key::{self, Key, Short};
 use crate::otlp::value::{self, Encoded};
 use crate::otlp::{log, span, wire};
 
@@ -133,18 +133,18 @@ impl Fields {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Value<'_>> {
-        let index = self.index_of(key::hash(name), name)?;
+        let index = self.index_of(key::hash(name), name.as_bytes())?;
         Encoded::read(self.message(index)?)?.value()
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.index_of(key::hash(name), name).is_some()
+        self.index_of(key::hash(name), name.as_bytes()).is_some()
     }
 
     /// Sets `name`, in the place that it had before if it was there.
     pub(crate) fn set(&mut self, name: &str, value: Value<'_>) {
         let field = self.field;
-        self.put(key::hash(name), name, |out| {
+        self.put(key::hash(name), name.as_bytes(), |out| {
             value::attribute(out, field, name, value)
         });
     }
@@ -157,21 +157,31 @@ impl Fields {
     /// Adds a known field, whose name is not there.
     #[inline(always)]
     pub(crate) fn add(&mut self, key: &Key, value: Value<'_>) {
-        let end = self.bytes.len();
-        key.write(&mut self.bytes, value);
-        self.keep_from(end, key.hash());
+        match key.short(value) {
+            Some((short, text)) => self.add_short(key, short, text),
+            None => self.append(key.hash(), |out| key.write(out, value)),
+        }
+    }
+
+    /// The one place that nearly all fields come through, whatever their type.
+    #[inline(never)]
+    fn add_short(&mut self, key: &Key, value: Short, text: &str) {
+        self.append(key.hash(), |out| key.write_short(out, value, text));
     }
 
     /// Sets an attribute of OpenTelemetry's API.
     pub(crate) fn set_otel(&mut self, attribute: &opentelemetry::KeyValue) {
         let (field, name) = (self.field, attribute.key.as_str());
-        self.put(key::hash(name), name, |out| {
+        self.put(key::hash(name), name.as_bytes(), |out| {
             value::otel_attribute(out, field, attribute);
         });
     }
 
     /// Sets every field of `newer`.
     pub(crate) fn update(&mut self, newer: &Fields) {
+        if self.takes_all(newer) {
+            return self.append_all(newer);
+        }
         for (index, place) in newer.places.iter().enumerate() {
             self.put_encoded(place.hash, newer.message(index));
         }
@@ -179,13 +189,12 @@ impl Fields {
 
     /// Adds the fields of `outer` that are not there yet.
     pub(crate) fn inherit(&mut self, outer: &Fields) {
-        let is_new = |place: &Place| self.places.iter().all(|own| own.hash != place.hash);
-        if outer.places.iter().all(is_new) && self.has_room_for(outer) {
+        if self.takes_all(outer) {
             return self.append_all(outer);
         }
         for (index, place) in outer.places.iter().enumerate() {
             let message = outer.message(index);
-            let is_known = |name| self.index_of(place.hash, name).is_some();
+            let is_known = |name: &[u8]| self.index_of(place.hash, name).is_some();
             if !message.and_then(name_in).is_some_and(is_known) {
                 self.put_encoded(place.hash, message);
             }
@@ -203,7 +212,7 @@ impl Fields {
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        if let Some(index) = self.index_of(key::hash(name), name) {
+        if let Some(index) = self.index_of(key::hash(name), name.as_bytes()) {
             let range = self.range(index);
             let length = range.len();
             self.bytes.drain(range);
@@ -212,8 +221,11 @@ impl Fields {
         }
     }
 
-    fn has_room_for(&self, others: &Fields) -> bool {
-        self.bytes.len() + others.bytes.len() <= MAX_BYTES
+    /// Whether there is room for `others`, and surely none of them is there.
+    fn takes_all(&self, others: &Fields) -> bool {
+        let is_new = |place: &Place| self.places.iter().all(|own| own.hash != place.hash);
+        others.places.iter().all(is_new)
+            && self.bytes.len() + others.bytes.len() <= MAX_BYTES
             && self.count() + others.count() <= MAX_COUNT
     }
 
@@ -240,11 +252,19 @@ impl Fields {
         self.put(hash, name, |out| wire::member_bytes(out, field, message));
     }
 
-    fn put(&mut self, hash: u32, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(index) = self.index_of(hash, name) else {
-            self.has_reserved |= RESERVED.contains(&name);
-            return self.append(hash, write);
-        };
+    #[inline]
+    fn put(&mut self, hash: u32, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        match self.index_of(hash, name) {
+            Some(index) => self.replace(index, write),
+            None => {
+                self.has_reserved |= RESERVED.iter().any(|reserved| reserved.as_bytes() == name);
+                self.append(hash, write);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, index: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let old = self.range(index);
         let end = self.bytes.len();
         write(&mut self.bytes);
@@ -261,23 +281,23 @@ impl Fields {
         }
     }
 
+    /// Keeps the field that is written, if there is room for it.
+    #[inline]
     fn append(&mut self, hash: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let end = self.bytes.len();
         write(&mut self.bytes);
-        self.keep_from(end, hash);
+        if self.bytes.len() > MAX_BYTES || self.count() >= MAX_COUNT {
+            return self.drop_from(end);
+        }
+        // Below `MAX_BYTES`.
+        let start = end as u32;
+        self.places.push(Place { hash, start });
     }
 
-    /// Keeps the field that was appended behind `end`, if there is room for it.
-    #[inline]
-    fn keep_from(&mut self, end: usize, hash: u32) {
-        if self.bytes.len() > MAX_BYTES || self.count() >= MAX_COUNT {
-            self.bytes.truncate(end);
-            self.dropped = self.dropped.saturating_add(1);
-        } else {
-            // Below `MAX_BYTES`.
-            let start = end as u32;
-            self.places.push(Place { hash, start });
-        }
+    #[cold]
+    fn drop_from(&mut self, end: usize) {
+        self.bytes.truncate(end);
+        self.dropped = self.dropped.saturating_add(1);
     }
 
     /// Changes where the fields from the one at `index` on begin.
@@ -288,11 +308,11 @@ impl Fields {
     }
 
     /// Which one is called `name`.
-    fn index_of(&self, hash: u32, name: &str) -> Option<usize> {
-        let is_it = |(index, place): (usize, &Place)| {
-            place.hash == hash && self.message(index).and_then(name_in) == Some(name)
+    fn index_of(&self, hash: u32, name: &[u8]) -> Option<usize> {
+        let is_it = |index: &usize| {
+            self.places[*index].hash == hash && self.message(*index).and_then(name_in) == Some(name)
         };
-        self.places.iter().enumerate().position(is_it)
+        (0..self.places.len()).find(is_it)
     }
 
     fn range(&self, index: usize) -> Range<usize> {
@@ -308,8 +328,8 @@ impl Fields {
 }
 
 /// The name in an attribute.
-fn name_in(message: &[u8]) -> Option<&str> {
-    std::str::from_utf8(wire::read_field(message)?.1).ok()
+fn name_in(message: &[u8]) -> Option<&[u8]> {
+    Some(wire::read_field(message)?.1)
 }
 
 #[cfg(test)]
