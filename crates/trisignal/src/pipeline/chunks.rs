@@ -218,39 +218,57 @@ impl Chunks {
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         local::with_buffers(self, |buffers| {
-            self.append_to(buffers, signal, scope, write)
+            let mut buffer = buffers.lock(signal);
+            let before = buffer.chunk.bytes.len();
+            if !buffer.closed {
+                write(&mut buffer.chunk.bytes);
+            }
+            // Under the lock, so that nothing hands the item on before it is counted.
+            buffers.tally.count(signal.signal());
+            self.appended(signal, scope, before, buffer);
         });
     }
 
-    fn append_to(
+    /// Adds the item that was written behind `before` to its chunk.
+    #[inline(never)]
+    fn appended(
         &self,
-        buffers: &Buffers,
         signal: Chunked,
         scope: ScopeName<'_>,
-        write: impl FnOnce(&mut Vec<u8>),
+        before: usize,
+        mut buffer: MutexGuard<'_, Buffer>,
     ) {
-        let ready = &self.ready[signal as usize];
-        let mut buffer = buffers.lock(signal);
-        // Under the lock, so that nothing hands the item on before it is counted.
-        buffers.tally.count(signal.signal());
-        if buffer.closed {
-            drop(buffer);
-            return self.lose(signal, DropReason::Shutdown, 1);
+        if buffer.closed || buffer.chunk.bytes.len() - before > MAX_ITEM_BYTES {
+            return self.refuse(signal, before, buffer);
         }
         let chunk = &mut buffer.chunk;
-        let before = chunk.bytes.len();
-        write(&mut chunk.bytes);
-        if chunk.bytes.len() - before > MAX_ITEM_BYTES {
-            chunk.bytes.truncate(before);
-            drop(buffer);
-            return self.lose(signal, DropReason::TooLarge, 1);
-        }
         chunk.end_item(scope);
+        if chunk.items == 1 || self.ready[signal as usize].is_full(chunk) {
+            self.turn(signal, buffer);
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, signal: Chunked, before: usize, mut buffer: MutexGuard<'_, Buffer>) {
+        buffer.chunk.bytes.truncate(before);
+        let reason = if buffer.closed {
+            DropReason::Shutdown
+        } else {
+            DropReason::TooLarge
+        };
+        drop(buffer);
+        self.lose(signal, reason, 1);
+    }
+
+    /// Takes note of a chunk that begins, or hands it over where it is full.
+    #[cold]
+    fn turn(&self, signal: Chunked, mut buffer: MutexGuard<'_, Buffer>) {
+        let chunk = &mut buffer.chunk;
         let begins = chunk.items == 1;
         if begins {
             chunk.since = Some(Instant::now());
         }
-        if ready.is_full(chunk) {
+        if self.ready[signal as usize].is_full(chunk) {
             let full = std::mem::replace(chunk, self.empty());
             drop(buffer);
             self.hand_over(signal, full, true);
