@@ -41,22 +41,32 @@ const FIXED: usize = 3 + 9 + 9 + 2 + 5;
 
 impl Head<'_> {
     /// Begins a record, as `field` of its scope, with these fields.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&self, out: &mut Vec<u8>, field: u32) -> Message {
         let message = Message::begun_large(out.len() + 3);
         out.extend_from_slice(&self.fixed(field));
         wire::bytes(out, SEVERITY_TEXT, self.severity_text.as_bytes());
         wire::bytes(out, EVENT_NAME, self.event_name.as_bytes());
-        if self.trace_id != TraceId::INVALID {
-            let trace_id = self.trace_id.to_bytes();
-            out.extend_from_slice(&wire::short_bytes::<16, 18>(TRACE_ID, trace_id));
-        }
-        if self.span_id != SpanId::INVALID {
-            let span_id = self.span_id.to_bytes();
-            out.extend_from_slice(&wire::short_bytes::<8, 10>(SPAN_ID, span_id));
-        }
+        self.ids(out);
         wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
         message
+    }
+
+    #[inline]
+    fn ids(&self, out: &mut Vec<u8>) {
+        let trace_id = wire::short_bytes::<16, 18>(TRACE_ID, self.trace_id.to_bytes());
+        let span_id = wire::short_bytes::<8, 10>(SPAN_ID, self.span_id.to_bytes());
+        if self.trace_id != TraceId::INVALID && self.span_id != SpanId::INVALID {
+            // Both at once, as nearly always.
+            let mut ids = [0; 28];
+            ids[..18].copy_from_slice(&trace_id);
+            ids[18..].copy_from_slice(&span_id);
+            out.extend_from_slice(&ids);
+        } else if self.trace_id != TraceId::INVALID {
+            out.extend_from_slice(&trace_id);
+        } else if self.span_id != SpanId::INVALID {
+            out.extend_from_slice(&span_id);
+        }
     }
 
     #[inline]

@@ -11,14 +11,13 @@ use tracing::{Level, Metadata};
 
 use trisignal_instrumentation::correlation::BAGGAGE_KEY as CORRELATION_ID;
 
-use super::{fields::Value, scratch::Scratch, trace::TraceIds};
+use super::{
+    fields::Value,
+    scratch::Scratch,
+    trace::{Position, TraceIds},
+};
 use crate::{
-    bridge::{
-        callsite,
-        correlated::{Correlated, Digits},
-        room::Room,
-        spans::RESERVED,
-    },
+    bridge::{callsite, correlated::Digits, room::Room, spans::RESERVED},
     clock::system_time,
     limits::ItemLimits,
     otlp::{
@@ -53,19 +52,24 @@ pub(crate) struct Export<'a> {
     pub(crate) event_name: Option<&'static str>,
     /// The attributes of its place in the code.
     pub(crate) constants: &'a callsite::Attributes,
-    pub(crate) trace: Option<TraceIds>,
-    pub(crate) correlation: &'a Correlated,
+    pub(crate) position: &'a Position,
     pub(crate) scratch: &'a Scratch,
 }
 
 impl LogExport {
     /// Whether anybody wants an event, which no filter is asked about here.
-    pub(crate) fn wants(&self, metadata: &Metadata<'_>, event_name: Option<&str>) -> bool {
+    #[inline]
+    pub(crate) fn wants<'a>(
+        &self,
+        metadata: &Metadata<'_>,
+        event_name: impl FnOnce() -> Option<&'a str>,
+    ) -> bool {
         match self {
             Self::Encoded { .. } => !Context::is_current_telemetry_suppressed(),
             // The logger itself says no while telemetry is suppressed.
             Self::Sdk(logger) => {
-                logger.event_enabled(severity(metadata.level()), metadata.target(), event_name)
+                let severity = severity(metadata.level());
+                logger.event_enabled(severity, metadata.target(), event_name())
             }
         }
     }
@@ -73,10 +77,32 @@ impl LogExport {
 
 impl Export<'_> {
     /// Encodes the record into the buffer of this thread.
-    pub(crate) fn write(&self, chunks: &Arc<Chunks>, limits: ItemLimits) {
+    pub(crate) fn write(&self, chunks: &Arc<Chunks>, limits: &ItemLimits) {
+        chunks.append(Chunked::Logs, self.target, |out| {
+            let Scratch { fields, text, .. } = self.scratch;
+            let correlation = &self.position.correlation;
+            let mut room = Room::new(*limits);
+            room.dropped = fields.dropped();
+            let message = self.head().begin(out, ITEMS);
+            if let Some(message) = text.message() {
+                log::body(out, message);
+            }
+            room.correlation(out, log::ATTRIBUTES, correlation);
+            if let Some(exception) = self.exception() {
+                room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
+            }
+            room.fields(out, log::ATTRIBUTES, fields, correlation);
+            room.constants(out, log::ATTRIBUTES, self.constants);
+            log::dropped_attributes(out, room.dropped);
+            message.end(out);
+        });
+    }
+
+    #[inline]
+    fn head(&self) -> Head<'_> {
         let level = self.metadata.level();
-        let trace = self.trace.unwrap_or(TraceIds::NONE);
-        let head = Head {
+        let trace = self.position.trace.unwrap_or(TraceIds::NONE);
+        Head {
             time: self.time,
             observed: self.time,
             severity: severity(level) as u8,
@@ -86,24 +112,7 @@ impl Export<'_> {
             span_id: trace.span_id,
             flags: trace.flags.to_u8(),
             dropped_attributes: 0,
-        };
-        let Scratch { fields, text, .. } = self.scratch;
-        let mut room = Room::new(limits);
-        room.dropped = fields.dropped();
-        chunks.append(Chunked::Logs, self.target, |out| {
-            let message = head.begin(out, ITEMS);
-            if let Some(message) = text.message() {
-                log::body(out, message);
-            }
-            room.correlation(out, log::ATTRIBUTES, self.correlation);
-            if let Some(exception) = self.exception() {
-                room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
-            }
-            room.fields(out, log::ATTRIBUTES, fields, self.correlation);
-            room.constants(out, log::ATTRIBUTES, self.constants);
-            log::dropped_attributes(out, room.dropped);
-            message.end(out);
-        });
+        }
     }
 
     /// Builds the SDK's record and hands it to the processors of `logger`.
@@ -120,7 +129,7 @@ impl Export<'_> {
         if let Some(message) = self.scratch.text.message() {
             record.set_body(owned(message));
         }
-        if let Some(trace) = self.trace {
+        if let Some(trace) = self.position.trace {
             record.set_trace_context(trace.trace_id, trace.span_id, Some(trace.flags));
         }
         self.add_fields(&mut record);
@@ -133,7 +142,7 @@ impl Export<'_> {
 
     fn add_fields(&self, record: &mut SdkLogRecord) {
         let mut digits = Digits::default();
-        let correlation = self.correlation.text(&mut digits);
+        let correlation = self.position.correlation.text(&mut digits);
         for (name, value) in self.scratch.fields.iter() {
             if name == CORRELATION_ID && correlation.map(Value::Text) == Some(value) {
                 // Said by what follows, once is enough.

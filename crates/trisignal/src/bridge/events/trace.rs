@@ -35,6 +35,13 @@ impl TraceIds {
     }
 }
 
+/// What an event says of where it is.
+#[derive(Debug)]
+pub(crate) struct Position {
+    pub(crate) trace: Option<TraceIds>,
+    pub(crate) correlation: Correlated,
+}
+
 /// The context of one event, or that in which a span begins.
 pub(crate) enum Home {
     /// The context of this thread, as nearly always.
@@ -57,12 +64,11 @@ impl Home {
         self.with(Context::clone)
     }
 
-    /// The position in the trace, and the correlation ID.
     #[inline]
-    pub(crate) fn read(&self) -> (Option<TraceIds>, Correlated) {
-        self.with(|cx| {
-            let span = TraceIds::of(cx.span().span_context());
-            (span, Correlated::of(cx))
+    pub(crate) fn read(&self) -> Position {
+        self.with(|cx| Position {
+            trace: TraceIds::of(cx.span().span_context()),
+            correlation: Correlated::of(cx),
         })
     }
 
@@ -93,10 +99,10 @@ impl Home {
     }
 
     /// Makes it the current context, which log processors look at, where it is not already.
-    pub(crate) fn attach(self) -> Option<ContextGuard> {
+    pub(crate) fn attach(&self) -> Option<ContextGuard> {
         match self {
             Home::Current => None,
-            Home::Named(cx) => Some(cx.attach()),
+            Home::Named(cx) => Some(cx.clone().attach()),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use opentelemetry::Context as OtelContext;
+use opentelemetry_sdk::logs::SdkLogger;
 use tracing::dispatcher::{self, WeakDispatch};
 use tracing::span::Id;
 use tracing::{Dispatch, Event, Level, Metadata};
@@ -15,14 +16,14 @@ use super::super::events::capture::Capture;
 use super::super::events::fields::{Fields, Value};
 use super::super::events::otlp::{Export, LogExport, severity};
 use super::super::events::scratch::{Gate, Scratch};
-use super::super::events::trace::Home;
+use super::super::events::trace::{Home, Position};
 use super::super::happened::Happening;
 use super::super::local;
 use super::super::open::Open;
-use super::super::suppress::SUPPRESSED;
+use super::super::suppress::{SUPPRESSED, Suppressor};
 use super::{Bridge, ContextOf};
 use crate::clock;
-use crate::console::Line;
+use crate::console::{Console, Line};
 use crate::filter::Filter;
 use crate::pipeline::chunks::ScopeName;
 use crate::sampling::logs::follows;
@@ -72,39 +73,42 @@ impl Bridge {
         let export = self.logs.as_ref().is_some_and(|logs| {
             Gate::EXPORT.is_free()
                 && passes(Judge::Export, &self.filters.export)
-                && logs.wants(metadata, happened.event_name())
+                && logs.wants(metadata, || happened.event_name())
         });
         let is_for_span = if is_log {
             self.filters.wants_for_span(metadata)
         } else {
-            !callsite.is_silenced && self.filters.is_for_span(metadata.level())
+            self.filters.is_for_span(metadata.level()) && !callsite.is_silenced
         };
-        let recorded = |around: &Arc<Open>| {
-            let span = around.exported()?;
-            span.is_awaited().then(|| Arc::clone(span))
-        };
-        let span = is_for_span.then(|| self.with_around(event, recorded));
         Takers {
             console: self.console.is_some()
                 && Gate::CONSOLE.is_free()
                 && passes(Judge::Console, &self.filters.console),
             export,
-            span: span.flatten().flatten(),
+            span: is_for_span.then(|| self.recorded(event)).flatten(),
         }
+    }
+
+    /// The span that an event is one of.
+    #[inline(never)]
+    fn recorded(&self, event: &Event<'_>) -> Option<Arc<Open>> {
+        let recorded = |around: &Arc<Open>| {
+            let span = around.exported()?;
+            span.is_awaited().then(|| Arc::clone(span))
+        };
+        self.with_around(event, recorded).flatten()
     }
 
     /// Shows `look` the span that an event is in. Of one that does not name its parent it must not call code of users.
     #[inline]
     fn with_around<T>(&self, event: &Event<'_>, look: impl FnOnce(&Arc<Open>) -> T) -> Option<T> {
-        match event.parent() {
-            Some(parent) => self.table.get(parent).as_ref().map(look),
-            None if event.is_contextual() => local::with_current(self.callsites.bridge(), look),
-            None => None,
+        if event.is_contextual() {
+            return local::with_current(self.callsites.bridge(), look);
         }
+        self.table.get(event.parent()?).as_ref().map(look)
     }
 
     pub(super) fn write(&self, happened: &Happened<'_>, takers: &Takers, scratch: &mut Scratch) {
-        let (event, metadata) = (happened.event, happened.metadata);
         let time = clock::now();
         let mut capture = Capture::event(
             &mut scratch.fields,
@@ -113,15 +117,24 @@ impl Bridge {
             &self.redactor,
         )
         .of(happened.callsite);
-        event.record(&mut capture);
+        happened.event.record(&mut capture);
         scratch.text.redact(&self.redactor);
         if let Some(span) = &takers.span {
             tell(span, happened, scratch, time);
         }
-        if !(takers.console || takers.export) {
-            return;
+        if takers.console || takers.export {
+            self.show(happened, takers, scratch, time);
         }
-        let Some(suppressed) = self.admit(event, metadata, scratch) else {
+    }
+
+    /// Gives an event that is read to the console and to the export.
+    fn show(&self, happened: &Happened<'_>, takers: &Takers, scratch: &mut Scratch, time: u64) {
+        let (event, metadata) = (happened.event, happened.metadata);
+        let suppressed = match &self.suppressor {
+            Some(suppressor) => self.admit(suppressor, happened, scratch),
+            None => Some(0),
+        };
+        let Some(suppressed) = suppressed else {
             return;
         };
         self.with_around(event, |around| inherit(&mut scratch.fields, around));
@@ -132,48 +145,48 @@ impl Bridge {
         if suppressed > 0 {
             scratch.fields.set(SUPPRESSED, Value::U64(suppressed));
         }
-        let (trace, correlation) = home.read();
-        if let Some(console) = self.console.as_ref().filter(|_| takers.console) {
-            let mut digits = Digits::default();
-            let line = Line {
-                time: clock::system_time(time),
-                level: *metadata.level(),
-                target: metadata.target(),
-                message: scratch.text.message(),
-                exception: scratch.text.exception(),
-                trace,
-                correlation: correlation.text(&mut digits),
-                fields: &scratch.fields,
-            };
-            let _inside = Gate::CONSOLE.enter();
-            console.write(&line, &mut scratch.line);
+        let position = home.read();
+        if takers.console
+            && let Some(console) = &self.console
+        {
+            write_line(console, happened, scratch, time, &position);
         }
-        let flags = trace.map(|trace| trace.flags);
-        let exported =
-            takers.export && (!self.trace_based || follows(severity(metadata.level()), flags));
-        if let Some(logs) = self.logs.as_ref().filter(|_| exported) {
-            let of_log = happened
-                .is_log
-                .then(|| callsite::Attributes::of_log(metadata));
-            let export = Export {
-                time,
-                metadata,
-                target: target(happened),
-                event_name: happened.event_name(),
-                constants: of_log.as_ref().unwrap_or(&happened.callsite.place),
-                trace,
-                correlation: &correlation,
-                scratch,
-            };
-            send(&export, logs, home);
+        let flags = || position.trace.map(|trace| trace.flags);
+        let is_left_out = self.trace_based && !follows(severity(metadata.level()), flags());
+        let logs = self.logs.as_ref().filter(|_| takers.export && !is_left_out);
+        let Some(logs) = logs else { return };
+        let export = Export {
+            time,
+            metadata,
+            target: target(happened),
+            event_name: happened.event_name(),
+            constants: &happened.callsite.place,
+            position: &position,
+            scratch,
+        };
+        if happened.is_log {
+            let constants = &callsite::Attributes::of_log(metadata);
+            send(
+                &Export {
+                    constants,
+                    ..export
+                },
+                logs,
+                &home,
+            );
+        } else {
+            send(&export, logs, &home);
         }
     }
 
     /// How many events of its call site were kept back before this one, or `None` when it is kept back itself.
-    fn admit(&self, event: &Event<'_>, metadata: &Metadata<'_>, scratch: &Scratch) -> Option<u64> {
-        let Some(suppressor) = &self.suppressor else {
-            return Some(0);
-        };
+    #[inline(never)]
+    fn admit(
+        &self,
+        suppressor: &Suppressor,
+        happened: &Happened<'_>,
+        scratch: &Scratch,
+    ) -> Option<u64> {
         let now = Instant::now();
         if let Some(console) = &self.console
             && Gate::CONSOLE.is_free()
@@ -184,14 +197,19 @@ impl Bridge {
             }
         }
         let (message, fields) = (scratch.text.message(), &scratch.fields);
-        suppressor.admit(event, metadata, message, fields, now)
+        suppressor.admit(happened.event, happened.metadata, message, fields, now)
     }
 
     fn home(&self, event: &Event<'_>) -> Home {
-        if event.is_contextual() {
-            let inside = local::inside().and_then(|open| open.place());
-            return inside.map_or(Home::Current, Home::Named);
+        if !event.is_contextual() {
+            return self.named_home(event);
         }
+        let inside = local::inside().and_then(|open| open.place());
+        inside.map_or(Home::Current, Home::Named)
+    }
+
+    #[inline(never)]
+    fn named_home(&self, event: &Event<'_>) -> Home {
         let context = self.with_around(event, |around| match self.other {
             None => self.context_of(Some(around)),
             Some(other) => self.find_other(other, around),
@@ -219,19 +237,47 @@ impl Bridge {
     }
 }
 
+#[inline(never)]
+fn write_line(
+    console: &Console,
+    happened: &Happened<'_>,
+    scratch: &mut Scratch,
+    time: u64,
+    position: &Position,
+) {
+    let metadata = happened.metadata;
+    let mut digits = Digits::default();
+    let line = Line {
+        time: clock::system_time(time),
+        level: *metadata.level(),
+        target: metadata.target(),
+        message: scratch.text.message(),
+        exception: scratch.text.exception(),
+        trace: position.trace,
+        correlation: position.correlation.text(&mut digits),
+        fields: &scratch.fields,
+    };
+    let _inside = Gate::CONSOLE.enter();
+    console.write(&line, &mut scratch.line);
+}
+
 /// Exports a record that is at `home`.
-fn send(export: &Export<'_>, logs: &LogExport, home: Home) {
+fn send(export: &Export<'_>, logs: &LogExport, home: &Home) {
     match logs {
-        LogExport::Encoded { chunks, limits } => export.write(chunks, *limits),
-        LogExport::Sdk(logger) => {
-            let _inside = Gate::EXPORT.enter();
-            let _home = home.attach();
-            export.emit(logger);
-        }
+        LogExport::Encoded { chunks, limits } => export.write(chunks, limits),
+        LogExport::Sdk(logger) => send_to_sdk(export, logger, home),
     }
 }
 
+#[inline(never)]
+fn send_to_sdk(export: &Export<'_>, logger: &SdkLogger, home: &Home) {
+    let _inside = Gate::EXPORT.enter();
+    let _home = home.attach();
+    export.emit(logger);
+}
+
 /// Has `span` take an event that is read.
+#[inline(never)]
 fn tell(span: &Open, happened: &Happened<'_>, scratch: &mut Scratch, time: u64) {
     let (event, metadata) = (happened.event, happened.metadata);
     let Scratch { fields, text, .. } = scratch;
