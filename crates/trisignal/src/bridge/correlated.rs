@@ -31,15 +31,25 @@ pub(crate) type Digits = [u8; DIGITS];
 
 impl Correlated {
     /// The ID of what happens in `cx`.
+    #[inline]
     pub(crate) fn of(cx: &Context) -> Self {
-        let given = cx.baggage().get(BAGGAGE_KEY).is_some();
-        match given.then(|| CorrelationId::from_context(cx)).flatten() {
-            Some(id) => Self::Id(id),
-            None => Self::of_trace(cx.span().span_context().trace_id()),
-        }
+        let given = if cx.baggage().is_empty() {
+            None
+        } else {
+            Self::given(cx)
+        };
+        given.unwrap_or_else(|| Self::of_trace(cx.span().span_context().trace_id()))
+    }
+
+    /// The ID in the baggage, if there is one.
+    #[inline(never)]
+    fn given(cx: &Context) -> Option<Self> {
+        cx.baggage().get(BAGGAGE_KEY)?;
+        CorrelationId::from_context(cx).map(Self::Id)
     }
 
     /// The ID where nothing but the trace says one.
+    #[inline]
     pub(crate) fn of_trace(trace_id: TraceId) -> Self {
         if trace_id == TraceId::INVALID {
             Self::None
@@ -54,7 +64,7 @@ impl Correlated {
             Self::None => None,
             Self::Id(id) => Some(id.as_str()),
             Self::Trace(id) => {
-                *digits = hex(*id);
+                *digits = self::digits(*id);
                 std::str::from_utf8(digits).ok()
             }
         }
@@ -62,79 +72,58 @@ impl Correlated {
 }
 
 /// Appends a trace ID as the attribute `number` that shows the correlation ID.
-#[inline]
+#[inline(never)]
 pub(crate) fn write_trace(out: &mut Vec<u8>, number: u32, trace_id: TraceId) {
     let start = out.len();
     with_attribute(trace_id, |attribute| out.extend_from_slice(attribute));
     out[start] = short_tag(number);
 }
 
-fn hex(trace_id: TraceId) -> Digits {
-    let mut digits = Digits::default();
-    with_attribute(trace_id, |attribute| {
-        digits.copy_from_slice(&attribute[LENGTH - DIGITS..]);
-    });
-    digits
-}
-
 thread_local! {
     /// The last trace ID, as an attribute: spans and events of a trace follow each other.
-    static LAST: RefCell<(TraceId, Attribute)> = const { RefCell::new((TraceId::INVALID, [0; LENGTH])) };
+    static LAST: RefCell<(TraceId, Attribute)> = const { RefCell::new((TraceId::INVALID, BEGIN)) };
 }
 
 /// Shows `look` a trace ID as an attribute, whose number is still to be filled in.
 #[inline]
-fn with_attribute(trace_id: TraceId, mut look: impl FnMut(&Attribute)) {
-    let shown = LAST.try_with(|last| {
-        let last = last.try_borrow().ok()?;
-        (last.0 == trace_id).then(|| look(&last.1))
+fn with_attribute(trace_id: TraceId, look: impl FnOnce(&Attribute)) {
+    // It has no destructor, and `look` only copies bytes: it is there, and nobody else has borrowed it.
+    LAST.with_borrow_mut(|(last, attribute)| {
+        if *last != trace_id {
+            *last = trace_id;
+            attribute[LENGTH - DIGITS..].copy_from_slice(&digits(trace_id));
+        }
+        look(attribute);
     });
-    if shown.ok().flatten().is_none() {
-        look(&new_attribute(trace_id));
-    }
 }
+
+/// The attribute of [`TraceId::INVALID`], as it begins for all.
+const BEGIN: Attribute = {
+    let head = [0, (LENGTH - 2) as u8, short_tag(1), NAME.len() as u8];
+    let value = [short_tag(2), 2 + DIGITS as u8, short_tag(1), DIGITS as u8];
+    let mut bytes = [b'0'; LENGTH];
+    let mut index = 0;
+    while index < LENGTH - DIGITS {
+        bytes[index] = match index.checked_sub(4) {
+            None => head[index],
+            Some(index) if index < NAME.len() => NAME[index],
+            Some(index) => value[index - NAME.len()],
+        };
+        index += 1;
+    }
+    assert!(LENGTH < 0x80);
+    bytes
+};
 
 #[inline(never)]
-fn new_attribute(trace_id: TraceId) -> Attribute {
-    let attribute = attribute(trace_id);
-    let _ = LAST.try_with(|last| {
-        if let Ok(mut last) = last.try_borrow_mut() {
-            *last = (trace_id, attribute);
-        }
-    });
-    attribute
-}
-
-fn attribute(trace_id: TraceId) -> Attribute {
-    const { assert!(LENGTH < 0x80) };
-    let (key, value) = (NAME.len(), 2 + DIGITS);
-    let mut bytes = [0; LENGTH];
-    bytes[1..4].copy_from_slice(&[(LENGTH - 2) as u8, short_tag(1), key as u8]);
-    bytes[4..4 + key].copy_from_slice(NAME);
-    bytes[4 + key..8 + key].copy_from_slice(&[
-        short_tag(2),
-        value as u8,
-        short_tag(1),
-        DIGITS as u8,
-    ]);
-    let digits = bytes[8 + key..].chunks_exact_mut(2);
-    for (byte, pair) in trace_id.to_bytes().iter().zip(digits) {
-        pair.copy_from_slice(&HEX[usize::from(*byte)]);
+fn digits(trace_id: TraceId) -> Digits {
+    let mut digits = Digits::default();
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(trace_id.to_bytes()) {
+        pair.copy_from_slice(&[byte >> 4, byte & 0x0f]);
     }
-    bytes
+    // Not by a table: this way they are all made at once.
+    digits.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 })
 }
-
-/// The two digits of each byte.
-const HEX: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < pairs.len() {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 0x0f]];
-        byte += 1;
-    }
-    pairs
-};
 
 #[cfg(test)]
 mod tests {

@@ -236,18 +236,16 @@ impl<S: Subscriber> Layer<S> for Bridge {
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let done = contain(|| {
             let callsite = self.callsites.of(event.metadata());
-            let is_log = callsite.may_be_log && event.is_log();
-            let normalized = is_log.then(|| event.normalized_metadata()).flatten();
+            if callsite.may_be_log && event.is_log() {
+                return self.take_log(event, &callsite, &cx);
+            }
             let happened = Happened {
                 event,
-                metadata: normalized.as_ref().unwrap_or_else(|| event.metadata()),
+                metadata: event.metadata(),
                 callsite: &callsite,
-                is_log,
+                is_log: false,
             };
-            let takers = self.takers(&happened, &cx);
-            if takers.console || takers.export || takers.span.is_some() {
-                with_scratch(|scratch| self.write(&happened, &takers, scratch));
-            }
+            self.take(&happened, &cx);
         });
         if !done {
             LOST.fetch_add(1, Ordering::Relaxed);

@@ -64,9 +64,15 @@ pub(crate) fn bypass() {
 /// The exported span that this thread is in, if its context would be the current one and is not.
 #[inline]
 pub(crate) fn inside() -> Option<Arc<Open>> {
-    if !BYPASSED.load(Ordering::Acquire) {
-        return None;
+    if BYPASSED.load(Ordering::Acquire) {
+        inside_bypassed()
+    } else {
+        None
     }
+}
+
+#[inline(never)]
+fn inside_bypassed() -> Option<Arc<Open>> {
     let entered = ENTERED.try_with(|stack| {
         let stack = stack.try_borrow().ok()?;
         let innermost = stack.0.last()?;

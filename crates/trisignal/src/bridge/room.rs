@@ -27,6 +27,7 @@ impl Room {
     }
 
     /// Appends one text.
+    #[inline(never)]
     pub(crate) fn text(&mut self, out: &mut Vec<u8>, number: u32, key: &str, text: &str) {
         if self.take() {
             let text = truncated(text, self.value_length);
@@ -47,6 +48,7 @@ impl Room {
         }
     }
 
+    #[inline(never)]
     fn correlation_text(&mut self, out: &mut Vec<u8>, number: u32, correlation: &Correlated) {
         if let Some(text) = correlation.text(&mut Digits::default()) {
             self.text(out, number, BAGGAGE_KEY, text);
@@ -54,7 +56,7 @@ impl Room {
     }
 
     /// Appends `fields`. Those whose names are taken are renamed, but for the correlation ID, which is there already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fields(
         &mut self,
         out: &mut Vec<u8>,
@@ -74,6 +76,7 @@ impl Room {
         }
     }
 
+    #[inline(never)]
     fn each_field(
         &mut self,
         out: &mut Vec<u8>,
@@ -102,7 +105,7 @@ impl Room {
     }
 
     /// Appends constant attributes, which are encoded for `number`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn constants(
         &mut self,
         out: &mut Vec<u8>,
@@ -117,6 +120,7 @@ impl Room {
         }
     }
 
+    #[inline(never)]
     fn each_constant(&mut self, out: &mut Vec<u8>, number: u32, constants: &callsite::Attributes) {
         for attribute in value::attributes(&constants.bytes) {
             self.encoded(out, number, &attribute);

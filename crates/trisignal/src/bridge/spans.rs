@@ -63,26 +63,26 @@ impl SpanExport {
             state if *state == TraceState::NONE => String::new(),
             state => state.header(),
         };
-        let head = Head {
-            trace_id: context.trace_id(),
-            span_id: context.span_id(),
-            parent_span_id: start.parent_span_id,
-            trace_state: &trace_state,
-            flags: span::flags(context.trace_flags().to_u8(), start.parent_is_remote),
-            name: &state.name,
-            kind: state.kind,
-            start: start.time,
-            end,
-            dropped: Dropped {
-                attributes: 0,
-                events: state.events.dropped(),
-                links: state.links.dropped(),
-            },
-        };
-        let mut room = Room::new(self.limits.spans);
-        room.dropped = state.fields.dropped() + state.extra.dropped();
         self.chunks
             .append(Chunked::Traces, ScopeName::Static(SCOPE), |out| {
+                let head = Head {
+                    trace_id: context.trace_id(),
+                    span_id: context.span_id(),
+                    parent_span_id: start.parent_span_id,
+                    trace_state: &trace_state,
+                    flags: span::flags(context.trace_flags().to_u8(), start.parent_is_remote),
+                    name: &state.name,
+                    kind: state.kind,
+                    start: start.time,
+                    end,
+                    dropped: Dropped {
+                        attributes: 0,
+                        events: state.events.dropped(),
+                        links: state.links.dropped(),
+                    },
+                };
+                let mut room = Room::new(self.limits.spans);
+                room.dropped = state.fields.dropped() + state.extra.dropped();
                 let message = head.begin(out, ITEMS);
                 let correlation = &state.correlation;
                 room.correlation(out, span::ATTRIBUTES, correlation);

@@ -46,13 +46,13 @@ impl Head<'_> {
         let message = Message::begun_large(out.len() + 3);
         out.extend_from_slice(&self.fixed(field));
         wire::bytes(out, SEVERITY_TEXT, self.severity_text.as_bytes());
-        wire::bytes(out, EVENT_NAME, self.event_name.as_bytes());
+        wire::rare_bytes(out, EVENT_NAME, self.event_name.as_bytes());
         self.ids(out);
-        wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped_attributes));
+        dropped_attributes(out, self.dropped_attributes);
         message
     }
 
-    #[inline]
+    #[inline(always)]
     fn ids(&self, out: &mut Vec<u8>) {
         let trace_id = wire::short_bytes::<16, 18>(TRACE_ID, self.trace_id.to_bytes());
         let span_id = wire::short_bytes::<8, 10>(SPAN_ID, self.span_id.to_bytes());

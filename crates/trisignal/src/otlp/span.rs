@@ -72,25 +72,32 @@ pub(crate) struct Dropped {
     pub(crate) links: u32,
 }
 
+impl Dropped {
+    #[cold]
+    fn write(self, out: &mut Vec<u8>) {
+        wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.attributes));
+        wire::uint(out, DROPPED_EVENTS, u64::from(self.events));
+        wire::uint(out, DROPPED_LINKS, u64::from(self.links));
+    }
+}
+
 /// What is in each span and always as long, with the header of the message.
 const FIXED: usize = 3 + 18 + 10 + 6 + 2 + 9 + 9;
 
 impl Head<'_> {
     /// Begins a span, as `field` of its scope, with these fields.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&self, out: &mut Vec<u8>, field: u32) -> Message {
         let message = Message::begun_large(out.len() + 3);
         out.extend_from_slice(&self.fixed(field));
-        wire::bytes(out, TRACE_STATE, self.trace_state.as_bytes());
+        wire::rare_bytes(out, TRACE_STATE, self.trace_state.as_bytes());
         if self.parent_span_id != SpanId::INVALID {
             let parent = self.parent_span_id.to_bytes();
             out.extend_from_slice(&wire::short_bytes::<8, 10>(PARENT_SPAN_ID, parent));
         }
         wire::bytes(out, NAME, self.name.as_bytes());
         if self.dropped != Dropped::default() {
-            wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.dropped.attributes));
-            wire::uint(out, DROPPED_EVENTS, u64::from(self.dropped.events));
-            wire::uint(out, DROPPED_LINKS, u64::from(self.dropped.links));
+            self.dropped.write(out);
         }
         message
     }
@@ -143,10 +150,15 @@ pub(crate) fn dropped_attributes(out: &mut Vec<u8>, dropped: u32) {
 }
 
 /// Appends the status; nothing where it is not set.
+#[inline]
 pub(crate) fn status(out: &mut Vec<u8>, code: StatusCode, description: &str) {
-    if code == StatusCode::Unset {
-        return;
+    if code != StatusCode::Unset {
+        set_status(out, code, description);
     }
+}
+
+#[inline(never)]
+fn set_status(out: &mut Vec<u8>, code: StatusCode, description: &str) {
     let message = Message::begin(out, STATUS);
     wire::bytes(out, STATUS_MESSAGE, description.as_bytes());
     wire::uint(out, STATUS_CODE, code as u64);

@@ -118,9 +118,14 @@ pub(crate) fn text_value(out: &mut Vec<u8>, field: u32, text: &str) {
         out.extend_from_slice(&[tags[0], length as u8 + 2, tags[1], length as u8]);
         out.extend_from_slice(text.as_bytes());
     } else {
-        wire::header(out, field, wire::field_len(length));
-        wire::member_bytes(out, STRING, text.as_bytes());
+        long_text_value(out, field, text);
     }
+}
+
+#[inline(never)]
+fn long_text_value(out: &mut Vec<u8>, field: u32, text: &str) {
+    wire::header(out, field, wire::field_len(text.len()));
+    wire::member_bytes(out, STRING, text.as_bytes());
 }
 
 /// Appends an `AnyValue`, as `field` of the message that has it.

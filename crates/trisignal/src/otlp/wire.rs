@@ -89,9 +89,14 @@ pub(crate) const fn field_len(length: usize) -> usize {
 #[inline]
 pub(crate) fn uint(out: &mut Vec<u8>, field: u32, value: u64) {
     if value != 0 {
-        tag(out, field, VARINT);
-        varint(out, value);
+        member_uint(out, field, value);
     }
+}
+
+#[inline(never)]
+fn member_uint(out: &mut Vec<u8>, field: u32, value: u64) {
+    tag(out, field, VARINT);
+    varint(out, value);
 }
 
 /// A number of eight bytes in a field up to 15, such as a time in nanoseconds; left out when it is 0.
@@ -156,6 +161,19 @@ pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     if !value.is_empty() {
         member_bytes(out, field, value);
     }
+}
+
+/// The same for what is hardly ever there.
+#[inline]
+pub(crate) fn rare_bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
+    if !value.is_empty() {
+        some_bytes(out, field, value);
+    }
+}
+
+#[cold]
+fn some_bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
+    member_bytes(out, field, value);
 }
 
 /// Bytes or text of a list or a `oneof`, where also the empty ones are written.

@@ -122,8 +122,8 @@ pub(crate) struct Capture<'a> {
     redactor: &'a Redactor,
     /// What is known of the fields, by their indices; nothing of those of a `log` record.
     known: &'a [KnownField],
-    /// The same where each name comes once and was not there before, so that nobody has to look for it.
-    new: &'a [KnownField],
+    /// Whether each name comes once and was not there before, so that nobody has to look for it.
+    are_new: bool,
     /// Who else listens to what is no data of a span.
     directives: Option<&'a mut Directives>,
     panicked: bool,
@@ -137,7 +137,7 @@ impl<'a> Capture<'a> {
             source: Source::Span,
             redactor,
             known: &[],
-            new: &[],
+            are_new: false,
             directives: None,
             panicked: false,
         }
@@ -155,7 +155,7 @@ impl<'a> Capture<'a> {
             source: Source::Event { text, from_log },
             redactor,
             known: &[],
-            new: &[],
+            are_new: false,
             directives: None,
             panicked: false,
         }
@@ -168,7 +168,7 @@ impl<'a> Capture<'a> {
         }
         self.known = &callsite.fields;
         if callsite.has_distinct_fields && self.fields.is_empty() {
-            self.new = &callsite.fields;
+            self.are_new = true;
             if callsite.has_reserved_fields {
                 self.fields.expect_reserved();
             }
@@ -187,8 +187,8 @@ impl<'a> Capture<'a> {
     /// Asked in each visiting method by itself, which knows the type of the value: this is the hottest place of a span.
     #[inline(always)]
     fn key(&self, field: &Field) -> Option<&'a Key> {
-        match self.new.get(field.index())? {
-            KnownField::Data(key) => Some(key),
+        match self.known.get(field.index())? {
+            KnownField::Data(key) if self.are_new => Some(key),
             _ => None,
         }
     }

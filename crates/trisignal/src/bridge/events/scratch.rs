@@ -41,6 +41,7 @@ impl Scratch {
 
 /// Lends the thread's buffers, empty. A nested call finds them taken and gets its own, as does one that comes while
 /// the thread is being torn down.
+#[inline(always)]
 pub(crate) fn with_scratch<R>(f: impl FnOnce(&mut Scratch) -> R) -> R {
     let mut scratch = SPARE
         .try_with(Cell::take)

@@ -26,6 +26,7 @@ impl TraceIds {
         flags: TraceFlags::NOT_SAMPLED,
     };
 
+    #[inline]
     fn of(span: &SpanContext) -> Option<TraceIds> {
         span.is_valid().then(|| TraceIds {
             trace_id: span.trace_id(),
@@ -36,10 +37,18 @@ impl TraceIds {
 }
 
 /// What an event says of where it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Position {
     pub(crate) trace: Option<TraceIds>,
     pub(crate) correlation: Correlated,
+}
+
+impl Position {
+    #[inline(never)]
+    fn read(&mut self, cx: &Context) {
+        self.trace = TraceIds::of(cx.span().span_context());
+        self.correlation = Correlated::of(cx);
+    }
 }
 
 /// The context of one event, or that in which a span begins.
@@ -65,11 +74,10 @@ impl Home {
     }
 
     #[inline]
-    pub(crate) fn read(&self) -> Position {
-        self.with(|cx| Position {
-            trace: TraceIds::of(cx.span().span_context()),
-            correlation: Correlated::of(cx),
-        })
+    pub(crate) fn position(&self) -> Position {
+        let mut position = Position::default();
+        self.with(|cx| position.read(cx));
+        position
     }
 
     /// Adds the baggage members called `keys` to `fields`, as far as there are no fields of these names.

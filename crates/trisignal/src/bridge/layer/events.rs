@@ -8,6 +8,7 @@ use opentelemetry_sdk::logs::SdkLogger;
 use tracing::dispatcher::{self, WeakDispatch};
 use tracing::span::Id;
 use tracing::{Dispatch, Event, Level, Metadata};
+use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::layer::Context;
 
 use super::super::callsite::{self, Callsite, Judge};
@@ -15,7 +16,7 @@ use super::super::correlated::Digits;
 use super::super::events::capture::Capture;
 use super::super::events::fields::{Fields, Value};
 use super::super::events::otlp::{Export, LogExport, severity};
-use super::super::events::scratch::{Gate, Scratch};
+use super::super::events::scratch::{Gate, Scratch, with_scratch};
 use super::super::events::trace::{Home, Position};
 use super::super::happened::Happening;
 use super::super::local;
@@ -40,11 +41,11 @@ pub(super) struct Happened<'a> {
 
 /// Who takes an event.
 #[derive(Clone)]
-pub(super) struct Takers {
-    pub(super) console: bool,
-    pub(super) export: bool,
+struct Takers {
+    console: bool,
+    export: bool,
     /// The span whose event it is.
-    pub(super) span: Option<Arc<Open>>,
+    span: Option<Arc<Open>>,
 }
 
 impl Happened<'_> {
@@ -54,21 +55,41 @@ impl Happened<'_> {
 }
 
 impl Bridge {
-    pub(super) fn takers<S>(&self, happened: &Happened<'_>, cx: &Context<'_, S>) -> Takers {
+    /// Hands an event to those who take it.
+    #[inline(always)]
+    pub(super) fn take<S>(&self, happened: &Happened<'_>, cx: &Context<'_, S>) {
+        let takers = self.takers(happened, cx);
+        if takers.console || takers.export || takers.span.is_some() {
+            with_scratch(|scratch| self.write(happened, &takers, scratch));
+        }
+    }
+
+    /// The same for one that stands for a record of the `log` crate.
+    #[inline(never)]
+    pub(super) fn take_log<S>(&self, event: &Event<'_>, callsite: &Callsite, cx: &Context<'_, S>) {
+        let normalized = event.normalized_metadata();
+        let happened = Happened {
+            event,
+            metadata: normalized.as_ref().unwrap_or_else(|| event.metadata()),
+            callsite,
+            is_log: true,
+        };
+        self.take(&happened, cx);
+    }
+
+    #[inline(always)]
+    fn takers<S>(&self, happened: &Happened<'_>, cx: &Context<'_, S>) -> Takers {
         let Happened {
             event,
             metadata,
             callsite,
             is_log,
         } = *happened;
-        let passes = |judge, filter: &Option<Filter>| {
-            let ask = |filter: &Filter| filter.passes(metadata, cx);
-            match filter {
-                // Records of `log` share a few callsites.
-                Some(filter) if is_log => ask(filter),
-                Some(filter) => callsite.verdict(judge, filter, ask),
-                None => false,
-            }
+        let passes = |judge, filter: &Option<Filter>| match filter {
+            // Records of `log` share a few callsites.
+            Some(filter) if is_log => passes(filter, metadata, cx),
+            Some(filter) => callsite.verdict(judge, filter, |filter| passes(filter, metadata, cx)),
+            None => false,
         };
         let export = self.logs.as_ref().is_some_and(|logs| {
             Gate::EXPORT.is_free()
@@ -108,7 +129,7 @@ impl Bridge {
         self.table.get(event.parent()?).as_ref().map(look)
     }
 
-    pub(super) fn write(&self, happened: &Happened<'_>, takers: &Takers, scratch: &mut Scratch) {
+    fn write(&self, happened: &Happened<'_>, takers: &Takers, scratch: &mut Scratch) {
         let time = clock::now();
         let mut capture = Capture::event(
             &mut scratch.fields,
@@ -145,7 +166,7 @@ impl Bridge {
         if suppressed > 0 {
             scratch.fields.set(SUPPRESSED, Value::U64(suppressed));
         }
-        let position = home.read();
+        let position = home.position();
         if takers.console
             && let Some(console) = &self.console
         {
@@ -165,15 +186,7 @@ impl Bridge {
             scratch,
         };
         if happened.is_log {
-            let constants = &callsite::Attributes::of_log(metadata);
-            send(
-                &Export {
-                    constants,
-                    ..export
-                },
-                logs,
-                &home,
-            );
+            send_log(&export, logs, &home);
         } else {
             send(&export, logs, &home);
         }
@@ -204,8 +217,7 @@ impl Bridge {
         if !event.is_contextual() {
             return self.named_home(event);
         }
-        let inside = local::inside().and_then(|open| open.place());
-        inside.map_or(Home::Current, Home::Named)
+        local::inside().map_or(Home::Current, |inside| home_inside(&inside))
     }
 
     #[inline(never)]
@@ -238,6 +250,17 @@ impl Bridge {
 }
 
 #[inline(never)]
+fn passes<S>(filter: &Filter, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
+    filter.passes(metadata, cx)
+}
+
+/// The context of a span that is entered and does not make it the current one.
+#[cold]
+fn home_inside(open: &Open) -> Home {
+    open.place().map_or(Home::Current, Home::Named)
+}
+
+#[inline(never)]
 fn write_line(
     console: &Console,
     happened: &Happened<'_>,
@@ -261,7 +284,19 @@ fn write_line(
     console.write(&line, &mut scratch.line);
 }
 
+/// Exports what stands for a record of the `log` crate, each of which has a place of its own.
+#[inline(never)]
+fn send_log(export: &Export<'_>, logs: &LogExport, home: &Home) {
+    let constants = &callsite::Attributes::of_log(export.metadata);
+    let export = Export {
+        constants,
+        ..*export
+    };
+    send(&export, logs, home);
+}
+
 /// Exports a record that is at `home`.
+#[inline(never)]
 fn send(export: &Export<'_>, logs: &LogExport, home: &Home) {
     match logs {
         LogExport::Encoded { chunks, limits } => export.write(chunks, limits),
@@ -317,6 +352,7 @@ fn tell(span: &Open, happened: &Happened<'_>, scratch: &mut Scratch, time: u64) 
 }
 
 /// Adds the fields of the spans around an event, from the innermost outwards, so that inner ones win.
+#[inline(never)]
 fn inherit(fields: &mut Fields, around: &Arc<Open>) {
     let mut span = Some(around);
     while let Some(open) = span {
