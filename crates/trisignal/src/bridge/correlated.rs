@@ -64,7 +64,7 @@ impl Correlated {
             Self::None => None,
             Self::Id(id) => Some(id.as_str()),
             Self::Trace(id) => {
-                *digits = self::digits(*id);
+                *digits = self::digits(&id.to_bytes());
                 std::str::from_utf8(digits).ok()
             }
         }
@@ -75,29 +75,23 @@ impl Correlated {
 #[inline(never)]
 pub(crate) fn write_trace(out: &mut Vec<u8>, number: u32, trace_id: TraceId) {
     let start = out.len();
-    with_attribute(trace_id, |attribute| out.extend_from_slice(attribute));
+    // It has no destructor, and nothing in here comes back: it is there, and nobody else has borrowed it.
+    LAST.with_borrow_mut(|(last, attribute)| {
+        if *last != trace_id {
+            *last = trace_id;
+            attribute[LENGTH - DIGITS..].copy_from_slice(&digits(&trace_id.to_bytes()));
+        }
+        out.extend_from_slice(attribute);
+    });
     out[start] = short_tag(number);
 }
 
 thread_local! {
-    /// The last trace ID, as an attribute: spans and events of a trace follow each other.
+    /// The last trace ID, as an attribute without its number: spans and events of a trace follow each other.
     static LAST: RefCell<(TraceId, Attribute)> = const { RefCell::new((TraceId::INVALID, BEGIN)) };
 }
 
-/// Shows `look` a trace ID as an attribute, whose number is still to be filled in.
-#[inline]
-fn with_attribute(trace_id: TraceId, look: impl FnOnce(&Attribute)) {
-    // It has no destructor, and `look` only copies bytes: it is there, and nobody else has borrowed it.
-    LAST.with_borrow_mut(|(last, attribute)| {
-        if *last != trace_id {
-            *last = trace_id;
-            attribute[LENGTH - DIGITS..].copy_from_slice(&digits(trace_id));
-        }
-        look(attribute);
-    });
-}
-
-/// The attribute of [`TraceId::INVALID`], as it begins for all.
+/// The attribute of [`TraceId::INVALID`]: but for its number and its digits it is that of all.
 const BEGIN: Attribute = {
     let head = [0, (LENGTH - 2) as u8, short_tag(1), NAME.len() as u8];
     let value = [short_tag(2), 2 + DIGITS as u8, short_tag(1), DIGITS as u8];
@@ -116,13 +110,16 @@ const BEGIN: Attribute = {
 };
 
 #[inline(never)]
-fn digits(trace_id: TraceId) -> Digits {
+fn digits(trace_id: &[u8; DIGITS / 2]) -> Digits {
     let mut digits = Digits::default();
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(trace_id.to_bytes()) {
-        pair.copy_from_slice(&[byte >> 4, byte & 0x0f]);
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(trace_id) {
+        pair.copy_from_slice(&[*byte >> 4, *byte & 0x0f]);
     }
     // Not by a table: this way they are all made at once.
-    digits.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 })
+    for digit in &mut digits {
+        *digit += if *digit < 10 { b'0' } else { b'a' - 10 };
+    }
+    digits
 }
 
 #[cfg(test)]

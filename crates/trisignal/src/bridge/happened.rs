@@ -72,7 +72,15 @@ impl Happened {
     }
 
     /// Appends all of them to a span.
+    #[inline]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        if self.has_kept_error || !self.kept.is_empty() {
+            self.write_all(out);
+        }
+    }
+
+    #[inline(never)]
+    fn write_all(&self, out: &mut Vec<u8>) {
         if self.has_kept_error {
             out.extend_from_slice(&self.error);
         }
@@ -241,8 +249,12 @@ impl Links {
         self.dropped = 0;
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Appends all of them to a span.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        if self.count > 0 {
+            out.extend_from_slice(&self.bytes);
+        }
     }
 
     pub(crate) fn dropped(&self) -> u32 {

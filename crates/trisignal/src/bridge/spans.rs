@@ -94,7 +94,7 @@ impl SpanExport {
                 }
                 span::dropped_attributes(out, room.dropped);
                 state.events.write(out);
-                out.extend_from_slice(state.links.bytes());
+                state.links.write(out);
                 span::status(out, state.status, &state.description);
                 message.end(out);
             });

@@ -211,6 +211,7 @@ impl Chunks {
 
     /// Appends one item of `scope`, which `write` writes as a field of the scope. It must not panic, log, or take
     /// a lock: it runs under the lock of the thread's buffer.
+    #[inline(always)]
     pub(crate) fn append(
         self: &Arc<Self>,
         signal: Chunked,

@@ -233,13 +233,13 @@ impl Fields {
     fn append_all(&mut self, others: &Fields) {
         // All of it is below `MAX_BYTES`.
         let end = self.bytes.len() as u32;
-        others.write(&mut self.bytes, self.field);
+        self.bytes.extend_from_slice(&others.bytes);
         self.has_reserved |= others.has_reserved;
-        let places = others.places.iter().map(|place| Place {
-            hash: place.hash,
-            start: end + place.start,
-        });
-        self.places.extend(places);
+        for place in &others.places {
+            let start = end + place.start;
+            self.bytes[start as usize] = wire::short_tag(self.field);
+            self.places.push(Place { start, ..*place });
+        }
     }
 
     fn put_encoded(&mut self, hash: u32, message: Option<&[u8]>) {

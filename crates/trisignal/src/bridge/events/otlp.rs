@@ -11,11 +11,7 @@ use tracing::{Level, Metadata};
 
 use trisignal_instrumentation::correlation::BAGGAGE_KEY as CORRELATION_ID;
 
-use super::{
-    fields::Value,
-    scratch::Scratch,
-    trace::{Position, TraceIds},
-};
+use super::{fields::Value, scratch::Scratch, trace::Position};
 use crate::{
     bridge::{callsite, correlated::Digits, room::Room, spans::RESERVED},
     clock::system_time,
@@ -101,7 +97,7 @@ impl Export<'_> {
     #[inline]
     fn head(&self) -> Head<'_> {
         let level = self.metadata.level();
-        let trace = self.position.trace.unwrap_or(TraceIds::NONE);
+        let trace = &self.position.trace;
         Head {
             time: self.time,
             observed: self.time,
@@ -129,7 +125,7 @@ impl Export<'_> {
         if let Some(message) = self.scratch.text.message() {
             record.set_body(owned(message));
         }
-        if let Some(trace) = self.position.trace {
+        if let Some(trace) = self.position.trace.known() {
             record.set_trace_context(trace.trace_id, trace.span_id, Some(trace.flags));
         }
         self.add_fields(&mut record);

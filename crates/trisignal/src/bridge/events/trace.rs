@@ -27,25 +27,38 @@ impl TraceIds {
     };
 
     #[inline]
-    fn of(span: &SpanContext) -> Option<TraceIds> {
-        span.is_valid().then(|| TraceIds {
+    fn of(span: &SpanContext) -> TraceIds {
+        if !span.is_valid() {
+            return Self::NONE;
+        }
+        TraceIds {
             trace_id: span.trace_id(),
             span_id: span.span_id(),
             flags: span.trace_flags(),
-        })
+        }
+    }
+
+    /// The same, where there is a trace.
+    pub(crate) fn known(self) -> Option<TraceIds> {
+        (self != Self::NONE).then_some(self)
     }
 }
 
 /// What an event says of where it is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Position {
-    pub(crate) trace: Option<TraceIds>,
+    pub(crate) trace: TraceIds,
     pub(crate) correlation: Correlated,
 }
 
 impl Position {
+    pub(crate) const UNKNOWN: Self = Self {
+        trace: TraceIds::NONE,
+        correlation: Correlated::None,
+    };
+
     #[inline(never)]
-    fn read(&mut self, cx: &Context) {
+    pub(crate) fn read(&mut self, cx: &Context) {
         self.trace = TraceIds::of(cx.span().span_context());
         self.correlation = Correlated::of(cx);
     }
@@ -71,13 +84,6 @@ impl Home {
 
     pub(crate) fn context(&self) -> Context {
         self.with(Context::clone)
-    }
-
-    #[inline]
-    pub(crate) fn position(&self) -> Position {
-        let mut position = Position::default();
-        self.with(|cx| position.read(cx));
-        position
     }
 
     /// Adds the baggage members called `keys` to `fields`, as far as there are no fields of these names.

@@ -166,13 +166,14 @@ impl Bridge {
         if suppressed > 0 {
             scratch.fields.set(SUPPRESSED, Value::U64(suppressed));
         }
-        let position = home.position();
+        let mut position = Position::UNKNOWN;
+        home.with(|cx| position.read(cx));
         if takers.console
             && let Some(console) = &self.console
         {
             write_line(console, happened, scratch, time, &position);
         }
-        let flags = || position.trace.map(|trace| trace.flags);
+        let flags = || position.trace.known().map(|trace| trace.flags);
         let is_left_out = self.trace_based && !follows(severity(metadata.level()), flags());
         let logs = self.logs.as_ref().filter(|_| takers.export && !is_left_out);
         let Some(logs) = logs else { return };
@@ -276,7 +277,7 @@ fn write_line(
         target: metadata.target(),
         message: scratch.text.message(),
         exception: scratch.text.exception(),
-        trace: position.trace,
+        trace: position.trace.known(),
         correlation: position.correlation.text(&mut digits),
         fields: &scratch.fields,
     };
