@@ -74,24 +74,25 @@ impl Correlated {
 /// Appends a trace ID as the attribute `number` that shows the correlation ID.
 #[inline(never)]
 pub(crate) fn write_trace(out: &mut Vec<u8>, number: u32, trace_id: TraceId) {
-    let start = out.len();
-    // It has no destructor, and nothing in here comes back: it is there, and nobody else has borrowed it.
-    LAST.with_borrow_mut(|(last, attribute)| {
+    // It is always there: it has no destructor.
+    let _ = LAST.try_with(|last| {
+        // Nothing in here comes back, so nobody else has borrowed it.
+        let (last, attribute) = &mut *last.borrow_mut();
         if *last != trace_id {
             *last = trace_id;
             attribute[LENGTH - DIGITS..].copy_from_slice(&digits(&trace_id.to_bytes()));
         }
+        attribute[0] = short_tag(number);
         out.extend_from_slice(attribute);
     });
-    out[start] = short_tag(number);
 }
 
 thread_local! {
-    /// The last trace ID, as an attribute without its number: spans and events of a trace follow each other.
+    /// The last trace ID, as an attribute: spans and events of a trace follow each other.
     static LAST: RefCell<(TraceId, Attribute)> = const { RefCell::new((TraceId::INVALID, BEGIN)) };
 }
 
-/// The attribute of [`TraceId::INVALID`]: but for its number and its digits it is that of all.
+/// The attribute of [`TraceId::INVALID`]: but for its number and its digits, that of all.
 const BEGIN: Attribute = {
     let head = [0, (LENGTH - 2) as u8, short_tag(1), NAME.len() as u8];
     let value = [short_tag(2), 2 + DIGITS as u8, short_tag(1), DIGITS as u8];

@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Level;
 use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 
-use super::callsite::Callsites;
+use super::callsite::{Attributes, Callsites};
 use super::cut::{MAX_NAME, MAX_TEXT, cut};
 use super::events::fields::Value;
 use super::open::{Start, State};
@@ -59,45 +59,63 @@ impl SpanExport {
     pub(crate) fn write(&self, start: &Start, state: &State, end: u64) {
         let callsite = start.metadata.map(|metadata| self.callsites.of(metadata));
         let context = &start.span;
-        let trace_state = match context.trace_state() {
-            state if *state == TraceState::NONE => String::new(),
-            state => state.header(),
+        let header;
+        let trace_state = if *context.trace_state() == TraceState::NONE {
+            ""
+        } else {
+            header = context.trace_state().header();
+            &header
         };
-        self.chunks
-            .append(Chunked::Traces, ScopeName::Static(SCOPE), |out| {
-                let head = Head {
-                    trace_id: context.trace_id(),
-                    span_id: context.span_id(),
-                    parent_span_id: start.parent_span_id,
-                    trace_state: &trace_state,
-                    flags: span::flags(context.trace_flags().to_u8(), start.parent_is_remote),
-                    name: &state.name,
-                    kind: state.kind,
-                    start: start.time,
-                    end,
-                    dropped: Dropped {
-                        attributes: 0,
-                        events: state.events.dropped(),
-                        links: state.links.dropped(),
-                    },
-                };
-                let mut room = Room::new(self.limits.spans);
-                room.dropped = state.fields.dropped() + state.extra.dropped();
-                let message = head.begin(out, ITEMS);
-                let correlation = &state.correlation;
-                room.correlation(out, span::ATTRIBUTES, correlation);
-                for fields in [&state.fields, &state.extra] {
-                    room.fields(out, span::ATTRIBUTES, fields, correlation);
-                }
-                if let Some(callsite) = &callsite {
-                    room.constants(out, span::ATTRIBUTES, &callsite.place);
-                }
-                span::dropped_attributes(out, room.dropped);
-                state.events.write(out);
-                state.links.write(out);
-                span::status(out, state.status, &state.description);
-                message.end(out);
-            });
+        let place = callsite.as_deref().map(|callsite| &callsite.place);
+        let scope = ScopeName::Static(SCOPE);
+        self.chunks.append(Chunked::Traces, scope, |out| {
+            self.encode(out, (start, end), state, trace_state, place);
+        });
+    }
+
+    /// Appends a span with these times as an item of its scope. `place` are the attributes of its call site.
+    #[inline]
+    fn encode(
+        &self,
+        out: &mut Vec<u8>,
+        (start, end): (&Start, u64),
+        state: &State,
+        trace_state: &str,
+        place: Option<&Attributes>,
+    ) {
+        let context = &start.span;
+        let head = Head {
+            trace_id: context.trace_id(),
+            span_id: context.span_id(),
+            parent_span_id: start.parent_span_id,
+            trace_state,
+            flags: span::flags(context.trace_flags().to_u8(), start.parent_is_remote),
+            name: &state.name,
+            kind: state.kind,
+            start: start.time,
+            end,
+            dropped: Dropped {
+                attributes: 0,
+                events: state.events.dropped(),
+                links: state.links.dropped(),
+            },
+        };
+        let mut room = Room::new(self.limits.spans);
+        room.dropped = state.fields.dropped() + state.extra.dropped();
+        let correlation = &state.correlation;
+        let message = head.begin(out, ITEMS);
+        room.correlation(out, span::ATTRIBUTES, correlation);
+        for fields in [&state.fields, &state.extra] {
+            room.fields(out, span::ATTRIBUTES, fields, correlation);
+        }
+        if let Some(place) = place {
+            room.constants(out, span::ATTRIBUTES, place);
+        }
+        span::dropped_attributes(out, room.dropped);
+        state.events.write(out);
+        state.links.write(out);
+        span::status(out, state.status, &state.description);
+        message.end(out);
     }
 
     /// Appends an attribute of an event, with its texts as long as they may be.

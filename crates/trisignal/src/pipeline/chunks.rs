@@ -216,7 +216,7 @@ impl Chunks {
         self: &Arc<Self>,
         signal: Chunked,
         scope: ScopeName<'_>,
-        write: impl FnOnce(&mut Vec<u8>),
+        write: impl Fn(&mut Vec<u8>),
     ) {
         local::with_buffers(self, |buffers| {
             let mut buffer = buffers.lock(signal);

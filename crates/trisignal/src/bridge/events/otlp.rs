@@ -75,29 +75,41 @@ impl Export<'_> {
     /// Encodes the record into the buffer of this thread.
     pub(crate) fn write(&self, chunks: &Arc<Chunks>, limits: &ItemLimits) {
         chunks.append(Chunked::Logs, self.target, |out| {
-            let Scratch { fields, text, .. } = self.scratch;
-            let correlation = &self.position.correlation;
-            let mut room = Room::new(*limits);
-            room.dropped = fields.dropped();
-            let message = self.head().begin(out, ITEMS);
-            if let Some(message) = text.message() {
-                log::body(out, message);
-            }
-            room.correlation(out, log::ATTRIBUTES, correlation);
-            if let Some(exception) = self.exception() {
-                room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
-            }
-            room.fields(out, log::ATTRIBUTES, fields, correlation);
-            room.constants(out, log::ATTRIBUTES, self.constants);
-            log::dropped_attributes(out, room.dropped);
-            message.end(out);
+            self.encode(out, self.position, self.scratch, limits);
         });
     }
 
+    /// Appends the record as an item of its scope.
     #[inline]
-    fn head(&self) -> Head<'_> {
+    fn encode(
+        &self,
+        out: &mut Vec<u8>,
+        position: &Position,
+        scratch: &Scratch,
+        limits: &ItemLimits,
+    ) {
+        let Scratch { fields, text, .. } = scratch;
+        let correlation = &position.correlation;
+        let mut room = Room::new(*limits);
+        room.dropped = fields.dropped();
+        let message = self.head(position).begin(out, ITEMS);
+        if let Some(message) = text.message() {
+            log::body(out, message);
+        }
+        room.correlation(out, log::ATTRIBUTES, correlation);
+        if let Some(exception) = self.exception() {
+            room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
+        }
+        room.fields(out, log::ATTRIBUTES, fields, correlation);
+        room.constants(out, log::ATTRIBUTES, self.constants);
+        log::dropped_attributes(out, room.dropped);
+        message.end(out);
+    }
+
+    #[inline]
+    fn head(&self, position: &Position) -> Head<'_> {
         let level = self.metadata.level();
-        let trace = &self.position.trace;
+        let trace = &position.trace;
         Head {
             time: self.time,
             observed: self.time,

@@ -91,11 +91,14 @@ impl Bridge {
             Some(filter) => callsite.verdict(judge, filter, |filter| passes(filter, metadata, cx)),
             None => false,
         };
-        let export = self.logs.as_ref().is_some_and(|logs| {
-            Gate::EXPORT.is_free()
-                && passes(Judge::Export, &self.filters.export)
-                && logs.wants(metadata, || happened.event_name())
-        });
+        let export = match &self.logs {
+            Some(logs) => {
+                Gate::EXPORT.is_free()
+                    && passes(Judge::Export, &self.filters.export)
+                    && logs.wants(metadata, || happened.event_name())
+            }
+            None => false,
+        };
         let is_for_span = if is_log {
             self.filters.wants_for_span(metadata)
         } else {

@@ -26,20 +26,17 @@ impl Drop for Mine {
 
 /// Runs `f` with this thread's buffers for `chunks`. `f` must not come back here.
 #[inline]
-pub(super) fn with_buffers(chunks: &Arc<Chunks>, f: impl FnOnce(&Buffers)) {
-    let mut f = Some(f);
-    let _ = MINE.try_with(|mine| {
+pub(super) fn with_buffers(chunks: &Arc<Chunks>, f: impl Fn(&Buffers)) {
+    let found = MINE.try_with(|mine| {
         let mine = mine.try_borrow().ok()?;
         let mine = mine.iter().find(|mine| mine.id == chunks.id)?;
-        f.take()?(&mine.buffers);
+        f(&mine.buffers);
         Some(())
     });
     // The first time, or the thread is being torn down.
-    if let Some(f) = f {
-        match enrol(chunks) {
-            Some(buffers) => f(&buffers),
-            None => f(&chunks.orphanage),
-        }
+    if found.ok().flatten().is_none() {
+        let enrolled = enrol(chunks);
+        f(enrolled.as_deref().unwrap_or(&chunks.orphanage));
     }
 }
 
