@@ -96,8 +96,13 @@ fn kind(text: &str) -> Option<SpanKind> {
         ("consumer", SpanKind::Consumer),
         ("internal", SpanKind::Internal),
     ];
-    let is_it = |(name, _): &&(&str, _)| text.eq_ignore_ascii_case(name);
-    KINDS.iter().find(is_it).map(|(_, kind)| kind.clone())
+    let as_written = KINDS.iter().find(|(name, _)| text == *name);
+    let found = as_written.or_else(|| {
+        KINDS
+            .iter()
+            .find(|(name, _)| text.eq_ignore_ascii_case(name))
+    });
+    found.map(|(_, kind)| kind.clone())
 }
 
 impl Visit for Directives {

@@ -94,16 +94,17 @@ impl SpanExport {
             kind: state.kind,
             start: start.time,
             end,
-            dropped: Dropped {
-                attributes: 0,
-                events: state.events.dropped(),
-                links: state.links.dropped(),
-            },
         };
+        let message = head.begin(out, ITEMS);
+        let dropped = Dropped {
+            attributes: 0,
+            events: state.events.dropped(),
+            links: state.links.dropped(),
+        };
+        dropped.write(out);
         let mut room = Room::new(self.limits.spans);
         room.dropped = state.fields.dropped() + state.extra.dropped();
         let correlation = &state.correlation;
-        let message = head.begin(out, ITEMS);
         room.correlation(out, span::ATTRIBUTES, correlation);
         for fields in [&state.fields, &state.extra] {
             room.fields(out, span::ATTRIBUTES, fields, correlation);

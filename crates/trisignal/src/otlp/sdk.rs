@@ -30,13 +30,14 @@ pub(crate) fn span(out: &mut Vec<u8>, data: &SpanData) {
         kind: span::kind_number(&data.span_kind),
         start: nanos(data.start_time),
         end: nanos(data.end_time),
-        dropped: span::Dropped {
-            attributes: data.dropped_attributes_count,
-            events: data.events.dropped_count,
-            links: data.links.dropped_count,
-        },
+    };
+    let dropped = span::Dropped {
+        attributes: data.dropped_attributes_count,
+        events: data.events.dropped_count,
+        links: data.links.dropped_count,
     };
     let message = head.begin(out, ITEMS);
+    dropped.write(out);
     for attribute in &data.attributes {
         value::otel_attribute(out, span::ATTRIBUTES, attribute);
     }

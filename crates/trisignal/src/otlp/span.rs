@@ -61,7 +61,6 @@ pub(crate) struct Head<'a> {
     /// Nanoseconds since the epoch.
     pub(crate) start: u64,
     pub(crate) end: u64,
-    pub(crate) dropped: Dropped,
 }
 
 /// What the limits left out.
@@ -73,8 +72,16 @@ pub(crate) struct Dropped {
 }
 
 impl Dropped {
+    /// Appends what is known behind the head.
+    #[inline]
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        if self != Self::default() {
+            self.write_some(out);
+        }
+    }
+
     #[cold]
-    fn write(self, out: &mut Vec<u8>) {
+    fn write_some(self, out: &mut Vec<u8>) {
         wire::uint(out, DROPPED_ATTRIBUTES, u64::from(self.attributes));
         wire::uint(out, DROPPED_EVENTS, u64::from(self.events));
         wire::uint(out, DROPPED_LINKS, u64::from(self.links));
@@ -96,9 +103,6 @@ impl Head<'_> {
             out.extend_from_slice(&wire::short_bytes::<8, 10>(PARENT_SPAN_ID, parent));
         }
         wire::bytes(out, NAME, self.name.as_bytes());
-        if self.dropped != Dropped::default() {
-            self.dropped.write(out);
-        }
         message
     }
 
@@ -224,11 +228,11 @@ mod tests {
         kind: 2,
         start: 17,
         end: u64::MAX,
-        dropped: Dropped {
-            attributes: 1,
-            events: 2,
-            links: 3,
-        },
+    };
+    const DROPPED: Dropped = Dropped {
+        attributes: 1,
+        events: 2,
+        links: 3,
     };
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> proto::Span {
@@ -239,7 +243,9 @@ mod tests {
 
     fn written_head(head: &Head<'_>) -> proto::Span {
         let mut out = Vec::new();
-        head.begin(&mut out, ITEMS).end(&mut out);
+        let message = head.begin(&mut out, ITEMS);
+        DROPPED.write(&mut out);
+        message.end(&mut out);
         proto::ScopeSpans::decode(&out[..]).unwrap().spans.remove(0)
     }
 

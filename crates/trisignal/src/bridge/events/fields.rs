@@ -235,11 +235,12 @@ impl Fields {
         let end = self.bytes.len() as u32;
         self.bytes.extend_from_slice(&others.bytes);
         self.has_reserved |= others.has_reserved;
-        for place in &others.places {
+        let (bytes, tag) = (&mut self.bytes, wire::short_tag(self.field));
+        self.places.extend(others.places.iter().map(|place| {
             let start = end + place.start;
-            self.bytes[start as usize] = wire::short_tag(self.field);
-            self.places.push(Place { start, ..*place });
-        }
+            bytes[start as usize] = tag;
+            Place { start, ..*place }
+        }));
     }
 
     fn put_encoded(&mut self, hash: u32, message: Option<&[u8]>) {
@@ -386,6 +387,15 @@ mod tests {
         // Also those of the span are attributes of a log record now.
         let tags: Vec<_> = [inner.bytes()[0]].into_iter().collect();
         assert_eq!(tags, [wire::short_tag(log::ATTRIBUTES)]);
+        let mut late = Fields::default();
+        late.set("late", Value::I64(3));
+        let mut span = Fields::of_span();
+        span.inherit(&outer);
+        span.update(&late);
+        assert_eq!(span.get("late"), Some(Value::I64(3)));
+        assert_eq!(span.encoded().count(), 3);
+        let tag = span.bytes()[outer.bytes().len()];
+        assert_eq!(tag, wire::short_tag(span::ATTRIBUTES));
         let mut empty = Fields::of_span();
         empty.inherit(&outer);
         assert_eq!(empty.bytes(), outer.bytes());

@@ -289,7 +289,7 @@ fn write_line(
 }
 
 /// Exports what stands for a record of the `log` crate, each of which has a place of its own.
-#[inline(never)]
+#[cold]
 fn send_log(export: &Export<'_>, logs: &LogExport, home: &Home) {
     let constants = &callsite::Attributes::of_log(export.metadata);
     let export = Export {
