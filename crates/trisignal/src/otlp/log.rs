@@ -62,10 +62,8 @@ impl Head<'_> {
             ids[..18].copy_from_slice(&trace_id);
             ids[18..].copy_from_slice(&span_id);
             out.extend_from_slice(&ids);
-        } else if self.trace_id != TraceId::INVALID {
-            out.extend_from_slice(&trace_id);
-        } else if self.span_id != SpanId::INVALID {
-            out.extend_from_slice(&span_id);
+        } else {
+            write_one(out, self.trace_id, self.span_id);
         }
     }
 
@@ -79,6 +77,16 @@ impl Head<'_> {
         fixed[21..23].copy_from_slice(&[wire::varint_tag(SEVERITY), self.severity & 0x7f]);
         fixed[23..].copy_from_slice(&wire::short_fixed32(FLAGS, u32::from(self.flags)));
         fixed
+    }
+}
+
+/// Appends the one of both IDs that is valid, if any is.
+#[cold]
+fn write_one(out: &mut Vec<u8>, trace_id: TraceId, span_id: SpanId) {
+    if trace_id != TraceId::INVALID {
+        wire::bytes(out, TRACE_ID, &trace_id.to_bytes());
+    } else if span_id != SpanId::INVALID {
+        wire::bytes(out, SPAN_ID, &span_id.to_bytes());
     }
 }
 

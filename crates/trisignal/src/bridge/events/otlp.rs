@@ -97,13 +97,20 @@ impl Export<'_> {
             log::body(out, message);
         }
         room.correlation(out, log::ATTRIBUTES, correlation);
-        if let Some(exception) = self.exception() {
-            room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
+        if text.exception().is_some() {
+            self.encode_exception(out, &mut room);
         }
         room.fields(out, log::ATTRIBUTES, fields, correlation);
         room.constants(out, log::ATTRIBUTES, self.constants);
         log::dropped_attributes(out, room.dropped);
         message.end(out);
+    }
+
+    #[cold]
+    fn encode_exception(&self, out: &mut Vec<u8>, room: &mut Room) {
+        if let Some(exception) = self.exception() {
+            room.text(out, log::ATTRIBUTES, EXCEPTION_MESSAGE, exception);
+        }
     }
 
     #[inline]

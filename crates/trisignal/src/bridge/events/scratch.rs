@@ -28,6 +28,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    #[cold]
+    fn new() -> Box<Self> {
+        Box::default()
+    }
+
     fn clear(&mut self) {
         self.fields.clear();
         self.text.clear();
@@ -43,11 +48,8 @@ impl Scratch {
 /// the thread is being torn down.
 #[inline(always)]
 pub(crate) fn with_scratch<R>(f: impl FnOnce(&mut Scratch) -> R) -> R {
-    let mut scratch = SPARE
-        .try_with(Cell::take)
-        .ok()
-        .flatten()
-        .unwrap_or_default();
+    let spare = SPARE.try_with(Cell::take).ok().flatten();
+    let mut scratch = spare.unwrap_or_else(Scratch::new);
     let result = f(&mut scratch);
     if scratch.capacity() <= KEPT {
         scratch.clear();

@@ -87,6 +87,7 @@ impl Home {
     }
 
     /// Adds the baggage members called `keys` to `fields`, as far as there are no fields of these names.
+    #[cold]
     pub(crate) fn show_baggage(
         &self,
         keys: &[&'static str],

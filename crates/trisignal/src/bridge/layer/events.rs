@@ -167,7 +167,7 @@ impl Bridge {
             home.show_baggage(&self.baggage, &mut scratch.fields, &self.redactor);
         }
         if suppressed > 0 {
-            scratch.fields.set(SUPPRESSED, Value::U64(suppressed));
+            say_suppressed(&mut scratch.fields, suppressed);
         }
         let mut position = Position::UNKNOWN;
         home.with(|cx| position.read(cx));
@@ -176,10 +176,10 @@ impl Bridge {
         {
             write_line(console, happened, scratch, time, &position);
         }
-        let flags = || position.trace.known().map(|trace| trace.flags);
-        let is_left_out = self.trace_based && !follows(severity(metadata.level()), flags());
-        let logs = self.logs.as_ref().filter(|_| takers.export && !is_left_out);
-        let Some(logs) = logs else { return };
+        if !takers.export || (self.trace_based && is_left_out(metadata, &position)) {
+            return;
+        }
+        let Some(logs) = &self.logs else { return };
         let export = Export {
             time,
             metadata,
@@ -197,7 +197,7 @@ impl Bridge {
     }
 
     /// How many events of its call site were kept back before this one, or `None` when it is kept back itself.
-    #[inline(never)]
+    #[cold]
     fn admit(
         &self,
         suppressor: &Suppressor,
@@ -258,6 +258,18 @@ fn passes<S>(filter: &Filter, metadata: &Metadata<'_>, cx: &Context<'_, S>) -> b
     filter.passes(metadata, cx)
 }
 
+#[cold]
+fn say_suppressed(fields: &mut Fields, suppressed: u64) {
+    fields.set(SUPPRESSED, Value::U64(suppressed));
+}
+
+/// Whether a record is not exported because its trace is not.
+#[cold]
+fn is_left_out(metadata: &Metadata<'_>, position: &Position) -> bool {
+    let flags = position.trace.known().map(|trace| trace.flags);
+    !follows(severity(metadata.level()), flags)
+}
+
 /// The context of a span that is entered and does not make it the current one.
 #[cold]
 fn home_inside(open: &Open) -> Home {
@@ -315,8 +327,8 @@ fn send_to_sdk(export: &Export<'_>, logger: &SdkLogger, home: &Home) {
     export.emit(logger);
 }
 
-/// Has `span` take an event that is read.
-#[inline(never)]
+/// Has `span` take an event that is read: a warning or an error, mostly.
+#[cold]
 fn tell(span: &Open, happened: &Happened<'_>, scratch: &mut Scratch, time: u64) {
     let (event, metadata) = (happened.event, happened.metadata);
     let Scratch { fields, text, .. } = scratch;
