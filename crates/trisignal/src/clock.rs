@@ -17,8 +17,14 @@ pub(crate) fn now() -> u64 {
         let rest = u64::try_from(time.tv_nsec()).ok()?;
         seconds.checked_mul(1_000_000_000)?.checked_add(rest)
     });
-    // A clock that can't be read, or shows a time before 1970.
-    time.unwrap_or_else(|| nanoseconds(SystemTime::now()))
+    time.unwrap_or_else(now_at_length)
+}
+
+/// The time of a clock that can't be read, or shows one before 1970.
+#[cfg(unix)]
+#[cold]
+fn now_at_length() -> u64 {
+    nanoseconds(SystemTime::now())
 }
 
 /// The time now.

@@ -79,7 +79,7 @@ impl Happened {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn write_all(&self, out: &mut Vec<u8>) {
         if self.has_kept_error {
             out.extend_from_slice(&self.error);
@@ -253,8 +253,13 @@ impl Links {
     #[inline]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         if self.count > 0 {
-            out.extend_from_slice(&self.bytes);
+            self.write_all(out);
         }
+    }
+
+    #[cold]
+    fn write_all(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes);
     }
 
     pub(crate) fn dropped(&self) -> u32 {

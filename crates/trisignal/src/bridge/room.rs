@@ -48,7 +48,7 @@ impl Room {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn correlation_text(&mut self, out: &mut Vec<u8>, number: u32, correlation: &Correlated) {
         if let Some(text) = correlation.text(&mut Digits::default()) {
             self.text(out, number, BAGGAGE_KEY, text);
@@ -76,7 +76,7 @@ impl Room {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn each_field(
         &mut self,
         out: &mut Vec<u8>,
@@ -120,7 +120,7 @@ impl Room {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn each_constant(&mut self, out: &mut Vec<u8>, number: u32, constants: &callsite::Attributes) {
         for attribute in value::attributes(&constants.bytes) {
             self.encoded(out, number, &attribute);

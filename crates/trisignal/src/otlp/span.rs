@@ -161,7 +161,7 @@ pub(crate) fn status(out: &mut Vec<u8>, code: StatusCode, description: &str) {
     }
 }
 
-#[inline(never)]
+#[cold]
 fn set_status(out: &mut Vec<u8>, code: StatusCode, description: &str) {
     let message = Message::begin(out, STATUS);
     wire::bytes(out, STATUS_MESSAGE, description.as_bytes());
