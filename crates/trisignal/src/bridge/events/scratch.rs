@@ -29,7 +29,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     #[cold]
-    fn new() -> Box<Self> {
+    fn allocated() -> Box<Self> {
         Box::default()
     }
 
@@ -49,7 +49,7 @@ impl Scratch {
 #[inline(always)]
 pub(crate) fn with_scratch<R>(f: impl FnOnce(&mut Scratch) -> R) -> R {
     let spare = SPARE.try_with(Cell::take).ok().flatten();
-    let mut scratch = spare.unwrap_or_else(Scratch::new);
+    let mut scratch = spare.unwrap_or_else(Scratch::allocated);
     let result = f(&mut scratch);
     if scratch.capacity() <= KEPT {
         scratch.clear();
