@@ -102,6 +102,11 @@ pub(crate) fn look_at_current<T>(look: impl FnOnce(&Context, bool) -> T) -> T {
     }
 }
 
+/// Whether a bridge may know of another context than OpenTelemetry's current one.
+pub(crate) fn has_bridge() -> bool {
+    BRIDGE.get().is_some()
+}
+
 fn from_bridge() -> Option<Context> {
     BRIDGE.get()?()
 }

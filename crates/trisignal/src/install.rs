@@ -53,7 +53,7 @@ pub(crate) fn providers(telemetry: &Telemetry) -> Result<(), Error> {
 
 fn set_providers(telemetry: &Telemetry) {
     let inner = telemetry.inner();
-    global::set_text_map_propagator(propagation::composite(&inner.config.propagators));
+    propagation::set_global(&inner.config.propagators);
     if let Some(methods) = &inner.config.http_known_methods {
         http::set_known_methods(methods);
     }

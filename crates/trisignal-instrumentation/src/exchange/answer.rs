@@ -59,8 +59,8 @@ where
         let result = ready!(within(this.exchange, |inside| {
             let mut result = ready!(inner.poll(cx));
             match (&mut result, inside) {
-                (Ok(response), Some(mut inside)) => announced = answer(response, &mut inside),
-                (Err(_), Some(mut inside)) => inside.fail(error_type::<E>()),
+                (Ok(response), Some(inside)) => announced = answer(response, inside),
+                (Err(_), Some(inside)) => inside.fail(error_type::<E>()),
                 (_, None) => {}
             }
             Poll::Ready(result)

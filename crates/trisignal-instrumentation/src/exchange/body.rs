@@ -66,12 +66,12 @@ impl<B: Body> Body for ResponseBody<B> {
         let announced = this.announced;
         within(this.exchange, |inside| {
             let frame = ready!(inner.as_mut().poll_frame(cx));
-            if let Some(mut inside) = inside {
+            if let Some(inside) = inside {
                 match &frame {
                     None => inside.complete(),
                     Some(Err(_)) => inside.fail(error_type::<B::Error>()),
                     Some(Ok(frame)) => {
-                        note(frame, &mut inside, announced);
+                        note(frame, inside, announced);
                         if frame.is_trailers() || *announced == Some(0) || inner.is_end_stream() {
                             inside.complete();
                         }

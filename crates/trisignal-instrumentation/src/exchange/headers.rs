@@ -81,7 +81,7 @@ impl Extractor for Headers<'_> {
 
 /// One bit of 64, by length and first letter in any case: that tells the names apart which requests
 /// mostly have.
-const fn mark(name: &str) -> u64 {
+pub(super) const fn mark(name: &str) -> u64 {
     let first = match name.as_bytes() {
         [first, ..] => (*first | 0x20) as usize,
         [] => 0,

@@ -15,9 +15,10 @@ use opentelemetry::metrics::Counter;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, ContextGuard, KeyValue, global};
 
-use super::{Exchange, Headers, within};
-use crate::context;
+use super::inside::SpanIds;
+use super::{Exchange, Headers, Inside, mark, within};
 use crate::correlation::{BAGGAGE_KEY, CORRELATION_HEADER, CorrelationId, REQUEST_ID_HEADER};
+use crate::{context, propagation};
 
 /// How far the headers of a request are believed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,17 +34,42 @@ pub enum Trust {
     Edge,
 }
 
-/// The headers that carry the correlation ID unless others are named.
-pub(crate) fn default_headers() -> Vec<HeaderName> {
-    vec![CORRELATION_HEADER.clone(), REQUEST_ID_HEADER.clone()]
+/// The headers that may carry the correlation ID: the first well-formed one wins.
+#[derive(Clone)]
+pub(crate) struct CorrelationHeaders {
+    names: Vec<HeaderName>,
+    /// Those of all names.
+    marks: u64,
+}
+
+/// Those that carry it unless others are named.
+impl Default for CorrelationHeaders {
+    fn default() -> Self {
+        [CORRELATION_HEADER.clone(), REQUEST_ID_HEADER.clone()]
+            .into_iter()
+            .collect()
+    }
+}
+
+impl FromIterator<HeaderName> for CorrelationHeaders {
+    fn from_iter<T: IntoIterator<Item = HeaderName>>(names: T) -> Self {
+        let names: Vec<_> = names.into_iter().collect();
+        let marks = names
+            .iter()
+            .fold(0, |marks, name| marks | mark(name.as_str()));
+        Self { names, marks }
+    }
 }
 
 /// What came with a request.
 pub(crate) struct Inbound {
-    /// The parent of the span, with the correlation ID where one came along.
-    parent: Context,
-    /// Nothing came along: the parent is what is current anyway.
-    is_current: bool,
+    /// The parent of the span, with the correlation ID where one came along. `None` for the current context, which it is where
+    /// nothing came along.
+    parent: Option<Context>,
+    /// Whether the parent has to be made the current context.
+    is_other: bool,
+    /// OpenTelemetry's span in the parent.
+    outside: SpanIds,
     /// The span to link to instead of a parent.
     link: Option<SpanContext>,
 }
@@ -54,44 +80,75 @@ impl Inbound {
     pub(crate) fn read(
         headers: &Headers<'_>,
         trust: Trust,
-        names: &[HeaderName],
+        names: &CorrelationHeaders,
         rejected: &Counter<u64>,
     ) -> Self {
-        let mut inbound = Self::extract(headers, trust);
-        if let Some(correlated) = correlate(&inbound.parent, headers, names, rejected) {
-            inbound.parent = correlated;
-            inbound.is_current = false;
+        let mut inbound = match trust {
+            // Another context than the current one may be in force where a bridge says so.
+            Trust::Internal if !propagation::may_extract(headers) && !context::has_bridge() => {
+                Self::nothing()
+            }
+            Trust::Internal => Self::continued(headers),
+            Trust::Edge => Self::linked(headers),
+        };
+        if headers.may_have_any(names.marks)
+            && let Some(id) = first_id(headers, names, rejected)
+        {
+            inbound.change(|parent| id.with_context(parent));
+        } else if inbound.look(has_ill_formed_id) {
+            rejected.add(1, &[]);
+            inbound.change(without_id);
         }
         inbound
     }
 
-    fn extract(headers: &Headers<'_>, trust: Trust) -> Self {
-        let extract = |base: &Context| {
-            global::get_text_map_propagator(|propagator| {
-                propagator.extract_with_context(base, headers)
-            })
-        };
-        match trust {
-            Trust::Internal => Self {
-                parent: extract(&context::current()),
-                // By the specification a propagator stores nothing where there is nothing.
-                is_current: !headers.was_read(),
-                link: None,
-            },
-            Trust::Edge => {
-                let caller = extract(&Context::new()).span().span_context().clone();
-                Self {
-                    parent: Context::new(),
-                    is_current: false,
-                    link: Some(caller).filter(SpanContext::is_valid),
-                }
-            }
+    fn nothing() -> Self {
+        Self {
+            parent: None,
+            is_other: false,
+            outside: Context::map_current(SpanIds::of),
+            link: None,
         }
+    }
+
+    fn continued(headers: &Headers<'_>) -> Self {
+        let parent = extract(&context::current(), headers);
+        Self {
+            outside: SpanIds::of(&parent),
+            parent: Some(parent),
+            // By the specification a propagator stores nothing where there is nothing.
+            is_other: headers.was_read(),
+            link: None,
+        }
+    }
+
+    fn linked(headers: &Headers<'_>) -> Self {
+        let caller = extract(&Context::new(), headers);
+        let caller = caller.span().span_context().clone();
+        Self {
+            parent: Some(Context::new()),
+            is_other: true,
+            outside: SpanIds::NONE,
+            link: Some(caller).filter(SpanContext::is_valid),
+        }
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Context) -> T) -> T {
+        match &self.parent {
+            Some(parent) => look(parent),
+            None => Context::map_current(look),
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&Context) -> Context) {
+        self.parent = Some(self.look(change));
+        self.is_other = true;
     }
 
     /// Makes the parent the current context, for as long as the span is made and first entered.
     pub(crate) fn attach(&self) -> Option<ContextGuard> {
-        (!self.is_current).then(|| self.parent.clone().attach())
+        let other = self.parent.as_ref().filter(|_| self.is_other);
+        other.map(|parent| parent.clone().attach())
     }
 
     /// Runs `call`, the service, inside the exchange of `slot` while the parent is attached, with
@@ -102,56 +159,78 @@ impl Inbound {
         attributes: Option<Vec<KeyValue>>,
         call: impl FnOnce() -> T,
     ) -> T {
-        let Self { parent, link, .. } = self;
         within(slot, |inside| {
-            let mut made = None;
-            if let Some(mut inside) = inside {
-                let (is_attached, correlation) =
-                    inside.look_around(parent.span().span_context(), CorrelationId::from_context);
-                inside.annotate(attributes);
-                if let Some(caller) = link {
-                    inside.link(caller);
-                }
-                let correlation = correlation.unwrap_or_else(|| {
-                    let id = CorrelationId::generate();
-                    made = Some(id.with_context(&parent));
-                    id
-                });
-                inside.set_correlation(&correlation);
-                if !is_attached {
-                    inside.set_context(made.clone().unwrap_or(parent));
-                }
-            }
+            let made = inside.and_then(|inside| self.settle_in(inside, attributes));
             let _attached = made.map(Context::attach);
             call()
         })
     }
+
+    /// Does what is to be done inside of the span before the service is called. Answers the context to call it in, where that is
+    /// another one than the current.
+    fn settle_in(
+        self,
+        inside: &mut Inside<'_>,
+        attributes: Option<Vec<KeyValue>>,
+    ) -> Option<Context> {
+        let (is_attached, correlation) =
+            inside.look_around(self.outside, CorrelationId::from_context);
+        inside.annotate(attributes);
+        if let Some(caller) = self.link {
+            inside.link(caller);
+        }
+        if let Some(id) = &correlation {
+            inside.set_correlation(id);
+            if is_attached {
+                return None;
+            }
+        }
+        // Where the parent is the current context it is so inside of the span as well: there is no bridge that would change it.
+        let parent = self.parent.unwrap_or_else(Context::current);
+        if correlation.is_some() {
+            inside.set_context(parent);
+            return None;
+        }
+        let id = CorrelationId::generate();
+        inside.set_correlation(&id);
+        let made = id.with_context(&parent);
+        if !is_attached {
+            inside.set_context(made.clone());
+        }
+        Some(made)
+    }
 }
 
-/// `parent` with the correlation ID of a header, or without one in its baggage that is ill-formed;
-/// `None` where it stays as it is.
-fn correlate(
-    parent: &Context,
+fn extract(base: &Context, headers: &Headers<'_>) -> Context {
+    if !propagation::may_extract(headers) {
+        return base.clone();
+    }
+    global::get_text_map_propagator(|propagator| propagator.extract_with_context(base, headers))
+}
+
+/// The first well-formed correlation ID in a header.
+fn first_id(
     headers: &Headers<'_>,
-    names: &[HeaderName],
+    names: &CorrelationHeaders,
     rejected: &Counter<u64>,
-) -> Option<Context> {
-    for value in names.iter().filter_map(|name| headers.get(name)) {
-        match CorrelationId::from_header(value) {
-            Ok(id) => return Some(id.with_context(parent)),
-            Err(_) => rejected.add(1, &[]),
-        }
-    }
-    let baggage = parent.baggage();
-    if baggage.get(BAGGAGE_KEY).is_none() || CorrelationId::from_baggage(baggage).is_some() {
-        return None;
-    }
-    rejected.add(1, &[]);
-    let others = baggage
-        .iter()
-        .filter(|(key, _)| key.as_str() != BAGGAGE_KEY);
+) -> Option<CorrelationId> {
+    let mut values = names.names.iter().filter_map(|name| headers.get(name));
+    values.find_map(|value| {
+        let id = CorrelationId::from_header(value);
+        id.inspect_err(|_| rejected.add(1, &[])).ok()
+    })
+}
+
+fn has_ill_formed_id(cx: &Context) -> bool {
+    let baggage = cx.baggage();
+    baggage.get(BAGGAGE_KEY).is_some() && CorrelationId::from_baggage(baggage).is_none()
+}
+
+fn without_id(cx: &Context) -> Context {
+    let members = cx.baggage().iter();
+    let others = members.filter(|(key, _)| key.as_str() != BAGGAGE_KEY);
     let others: Baggage = others
         .map(|(key, member)| (key.clone(), member.clone()))
         .collect();
-    Some(parent.with_baggage(others))
+    cx.with_baggage(others)
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use opentelemetry::trace::{SpanContext, SpanRef, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, KeyValue, SpanId, TraceId};
 use tracing::Span;
 
 use super::{Capture, Course, End, Outcome};
@@ -15,22 +15,41 @@ pub(crate) struct Inside<'a> {
     course: &'a mut Course,
 }
 
+/// What tells a span of OpenTelemetry from others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct SpanIds(TraceId, SpanId);
+
+impl SpanIds {
+    /// Those of no span.
+    pub(super) const NONE: Self = Self(TraceId::INVALID, SpanId::INVALID);
+
+    /// Those of the span in `cx`.
+    pub(super) fn of(cx: &Context) -> Self {
+        if !cx.has_active_span() {
+            return Self::NONE;
+        }
+        let span = cx.span();
+        let span = span.span_context();
+        Self(span.trace_id(), span.span_id())
+    }
+}
+
 impl<'a> Inside<'a> {
     pub(super) fn new(span: &'a Span, course: &'a mut Course) -> Self {
         Self { span, course }
     }
 
-    /// Finds out what has become current with the span, where `outside` was OpenTelemetry's span before.
+    /// Finds out what has become current with the span, where `outside` was OpenTelemetry's before.
     /// Answers whether another context than before is attached, and what `look` sees in the current one.
     ///
     /// Without a bridge the current span is not ours, but maybe somebody else's.
     pub(super) fn look_around<T>(
         &mut self,
-        outside: &SpanContext,
+        outside: SpanIds,
         look: impl FnOnce(&Context) -> T,
     ) -> (bool, T) {
         context::look_at_current(|cx, is_attached| {
-            self.course.is_bridged = cx.span().span_context() != outside;
+            self.course.is_bridged = SpanIds::of(cx) != outside;
             (is_attached && self.course.is_bridged, look(cx))
         })
     }
@@ -113,9 +132,14 @@ impl<'a> Inside<'a> {
         self.course.end = End::Failed(error_type);
     }
 
+    /// Whether somebody has noted how it ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.course.end != End::Abandoned
+    }
+
     /// Says all that is to be said at the end. Inside the span: a bridge takes the last exit as the
     /// end of the span, and exemplars point to the current one.
-    pub(super) fn settle(self) {
+    pub(super) fn settle(&mut self) {
         self.course.is_settled = true;
         if let Outcome::Grpc(outcome) = &self.course.outcome
             && let Some(name) = outcome.new_name()

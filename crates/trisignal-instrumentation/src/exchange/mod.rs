@@ -45,9 +45,10 @@ pub use self::body::ResponseBody;
 pub(crate) use self::body::note_head;
 pub(crate) use self::capture::Capture;
 pub(crate) use self::family::{Family, Part};
+use self::headers::mark;
 pub(crate) use self::headers::{Headers, marks};
 pub use self::inbound::Trust;
-pub(crate) use self::inbound::{Inbound, default_headers};
+pub(crate) use self::inbound::{CorrelationHeaders, Inbound};
 pub(crate) use self::inside::Inside;
 pub(crate) use self::measures::{Instruments, Measures};
 pub(crate) use self::outbound::send;
@@ -128,14 +129,25 @@ impl Exchange {
             },
         })
     }
+
+    /// Makes its span and context current.
+    fn enter(&mut self) -> (Inside<'_>, Scope<'_>) {
+        let Self { span, course } = self;
+        let context = course.context.clone().map(Context::attach);
+        let scope = Scope {
+            _span: span.enter(),
+            _context: context,
+        };
+        (Inside::new(span, course), scope)
+    }
 }
 
 /// An exchange that was given up, or that a panic ended.
 impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.course.is_settled {
-            let _scope = Scope::enter(&self.span, &self.course);
-            Inside::new(&self.span, &mut self.course).settle();
+            let (mut inside, _scope) = self.enter();
+            inside.settle();
         }
     }
 }
@@ -147,40 +159,32 @@ struct Scope<'a> {
     _context: Option<ContextGuard>,
 }
 
-impl<'a> Scope<'a> {
-    /// Makes the span and its context current.
-    fn enter(span: &'a Span, course: &Course) -> Self {
-        let context = course.context.clone().map(Context::attach);
-        Self {
-            _span: span.enter(),
-            _context: context,
-        }
-    }
-}
-
 /// Runs `work`, which is foreign code, inside the exchange of `slot`. Where it has ended with that, it
 /// is taken out. When `work` panics the exchange ends with the error `panic`, and the panic goes on.
 pub(crate) fn within<T>(
     slot: &mut Option<Box<Exchange>>,
-    work: impl FnOnce(Option<Inside<'_>>) -> T,
+    work: impl FnOnce(Option<&mut Inside<'_>>) -> T,
 ) -> T {
     let on_panic = OnPanic(slot);
-    let Some(Exchange { span, course }) = on_panic.0.as_deref_mut() else {
-        return work(None);
-    };
-    let scope = Scope::enter(span, course);
-    let result = work(Some(Inside::new(span, course)));
-    if course.end != End::Abandoned {
-        Inside::new(span, course).settle();
-    }
-    drop(scope);
-    if course.is_settled {
+    let mut entered = on_panic.0.as_deref_mut().map(Exchange::enter);
+    let result = work(entered.as_mut().map(|(inside, _)| inside));
+    if entered.is_some_and(leave) {
         *on_panic.0 = None;
     }
     // Asking for the thread's panics instead would be wrong in a service that is polled by a
     // destructor during another panic.
     std::mem::forget(on_panic);
     result
+}
+
+/// Ends the exchange if somebody has noted that it has ended, and leaves its span. Answers whether it is over.
+fn leave((mut inside, scope): (Inside<'_>, Scope<'_>)) -> bool {
+    let is_over = inside.has_ended();
+    if is_over {
+        inside.settle();
+    }
+    drop(scope);
+    is_over
 }
 
 struct OnPanic<'a>(&'a mut Option<Box<Exchange>>);

@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 use opentelemetry::global;
-use opentelemetry::trace::TraceContextExt;
 
+use super::inside::SpanIds;
 use super::{Capture, Exchange, within};
 use crate::context;
 use crate::correlation::{CORRELATION_HEADER, CorrelationId};
@@ -18,11 +18,11 @@ pub(crate) fn send<Q, T>(
     capture: &Capture,
     call: impl FnOnce(Q) -> T,
 ) -> T {
-    let outside = context::with_current(|cx| cx.span().span_context().clone());
+    let outside = context::with_current(SpanIds::of);
     within(slot, |inside| {
-        if let Some(mut inside) = inside {
+        if let Some(inside) = inside {
             let headers = headers(&mut request);
-            inside.look_around(&outside, |_| ());
+            inside.look_around(outside, |_| ());
             inside.capture(capture, headers);
             propagate(headers);
         }

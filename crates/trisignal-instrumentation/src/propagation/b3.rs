@@ -34,14 +34,14 @@ pub(super) const TRACE_ID: &str = "x-b3-traceid";
 const SPAN_ID: &str = "x-b3-spanid";
 const SAMPLED: &str = "x-b3-sampled";
 const FLAGS: &str = "x-b3-flags";
+pub(super) const HEADERS: [&str; 5] = [SINGLE, TRACE_ID, SPAN_ID, SAMPLED, FLAGS];
 /// What one injection may leave behind of an older one, next to the IDs.
 pub(super) const OPTIONAL: [&str; 3] = [SAMPLED, FLAGS, "x-b3-parentspanid"];
 
 /// How the several headers are called where they are counted.
 const MULTI: &str = "x-b3-*";
 
-static FIELDS: LazyLock<[String; 5]> =
-    LazyLock::new(|| [SINGLE, TRACE_ID, SPAN_ID, SAMPLED, FLAGS].map(str::to_owned));
+static FIELDS: LazyLock<[String; 5]> = LazyLock::new(|| HEADERS.map(str::to_owned));
 
 /// The headers of B3. Both forms are read; one, the other or both are written.
 #[derive(Debug, Clone, Copy)]

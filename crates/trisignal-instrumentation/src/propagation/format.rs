@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 
+use super::trace_context::{TRACEPARENT, TRACESTATE};
 use super::{B3Propagator, BaggagePropagator, TraceContextPropagator, XRayPropagator};
+use super::{b3, baggage, xray};
+use crate::exchange::marks;
 
 /// A format of context in headers.
 ///
@@ -56,6 +59,16 @@ impl Format {
             Self::B3Multi => "b3multi",
             Self::XRay => "xray",
         }
+    }
+
+    /// The marks of the headers that it reads.
+    pub(super) const fn reads(self) -> u64 {
+        marks(match self {
+            Self::TraceContext => &[TRACEPARENT, TRACESTATE],
+            Self::Baggage => &[baggage::HEADER],
+            Self::B3 | Self::B3Multi => &b3::HEADERS,
+            Self::XRay => &[xray::HEADER],
+        })
     }
 
     /// The format called `name`, or `None` for the name `none`, which stands for no format at all.
@@ -120,11 +133,11 @@ impl Error for UnknownFormat {}
 /// one wins. `b3` and `b3multi` together are read once. Without any format nothing is carried.
 ///
 /// ```
-/// use opentelemetry::global;
+/// use opentelemetry::propagation::TextMapPropagator;
 /// use trisignal_instrumentation::propagation::{self, Format};
 ///
-/// // What `trisignal::init` does; a program without it says it itself.
-/// global::set_text_map_propagator(propagation::composite(&[Format::B3, Format::Baggage]));
+/// let propagator = propagation::composite(&[Format::XRay, Format::Baggage]);
+/// assert!(propagator.fields().any(|name| name == "x-amzn-trace-id"));
 /// ```
 pub fn composite(formats: &[Format]) -> TextMapCompositePropagator {
     let both = formats.contains(&Format::B3) && formats.contains(&Format::B3Multi);

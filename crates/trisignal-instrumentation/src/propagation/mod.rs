@@ -14,8 +14,8 @@
 //!
 //! There are three ways in:
 //!
-//! - [`composite`] makes one propagator of formats, for
-//!   `opentelemetry::global::set_text_map_propagator`. `trisignal::init` does that with the formats
+//! - [`set_global`] makes one propagator of formats the global one, and [`composite`] makes it for
+//!   other places. `trisignal::init` does the former with the formats
 //!   of `OTEL_PROPAGATORS`, and the layers of [`http`](crate::http) use **the global propagator**.
 //!   Where nothing is installed the API's own no-op one is in force: then the layers propagate no
 //!   trace and no baggage, and only the correlation headers are read and written. A library leaves
@@ -44,6 +44,7 @@ mod baggage;
 mod carrier;
 pub mod env;
 mod format;
+mod global;
 pub(crate) mod hex;
 mod trace_context;
 mod tracestate;
@@ -57,6 +58,8 @@ pub use self::b3::{B3Propagator, is_debug};
 pub use self::baggage::BaggagePropagator;
 pub use self::carrier::{HeaderExtractor, HeaderInjector};
 pub use self::format::{Format, UnknownFormat, composite};
+pub(crate) use self::global::may_extract;
+pub use self::global::set_global;
 pub use self::trace_context::TraceContextPropagator;
 pub use self::xray::XRayPropagator;
 use crate::instruments::PROPAGATION_REJECTED;

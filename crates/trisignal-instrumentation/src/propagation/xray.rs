@@ -21,7 +21,7 @@ use opentelemetry::{Context, SpanId, TraceFlags, TraceId};
 
 use super::{Header, count_rejected, header, hex};
 
-const HEADER: &str = "x-amzn-trace-id";
+pub(super) const HEADER: &str = "x-amzn-trace-id";
 
 /// The fields that AWS has come to about 120 bytes.
 const MAX_BYTES: usize = 1024;

@@ -15,7 +15,7 @@ use tower_layer::Layer;
 pub use self::service::ServerService;
 use super::methods::Methods;
 use super::metrics::ServerInstruments;
-use crate::exchange::{Capture, Exclusions, PeerOf, Trust, default_headers};
+use crate::exchange::{Capture, CorrelationHeaders, Exclusions, PeerOf, Trust};
 
 /// Puts each call of a gRPC service into a span, measures it, continues the caller's trace and
 /// carries the correlation ID.
@@ -60,7 +60,7 @@ struct Config {
     trust: Trust,
     /// `None` follows the trust.
     forwarded: Option<bool>,
-    correlation_headers: Vec<HeaderName>,
+    correlation_headers: CorrelationHeaders,
     methods: Arc<Methods>,
     peer: Option<PeerOf>,
     exclusions: Exclusions,
@@ -77,7 +77,7 @@ impl ServerLayer {
             config: Arc::new(Config {
                 trust: Trust::default(),
                 forwarded: None,
-                correlation_headers: default_headers(),
+                correlation_headers: CorrelationHeaders::default(),
                 methods: Arc::default(),
                 peer: None,
                 exclusions: Exclusions::default(),

@@ -62,11 +62,11 @@ where
         let result = ready!(within(this.exchange, |inside| {
             let result = ready!(inner.poll(cx));
             match (&result, inside) {
-                (Ok(response), Some(mut inside)) => {
+                (Ok(response), Some(inside)) => {
                     inside.respond(response.status(), response.version(), response.headers());
-                    announced = response.note(&mut inside);
+                    announced = response.note(inside);
                 }
-                (Err(error), Some(mut inside)) => inside.fail(Q::error_type(error)),
+                (Err(error), Some(inside)) => inside.fail(Q::error_type(error)),
                 (_, None) => {}
             }
             Poll::Ready(result)

@@ -19,7 +19,7 @@ pub(crate) use self::origin::Origin;
 pub use self::service::ServerService;
 use super::metrics::ServerInstruments;
 use super::settings::{Settings, setters};
-use crate::exchange::{Exclusions, PeerOf, Trust, default_headers};
+use crate::exchange::{CorrelationHeaders, Exclusions, PeerOf, Trust};
 
 /// Puts each request of a service into a span, measures it, continues the caller's trace and
 /// carries the correlation ID.
@@ -68,7 +68,7 @@ struct Config {
     /// `None` follows the trust.
     forwarded: Option<bool>,
     scheme: Option<Scheme>,
-    correlation_headers: Vec<HeaderName>,
+    correlation_headers: CorrelationHeaders,
     route: Option<Route>,
     peer: Option<PeerOf>,
     exclusions: Exclusions,
@@ -87,7 +87,7 @@ impl ServerLayer {
                 trust: Trust::default(),
                 forwarded: None,
                 scheme: None,
-                correlation_headers: default_headers(),
+                correlation_headers: CorrelationHeaders::default(),
                 route: None,
                 peer: None,
                 exclusions: Exclusions::default(),
