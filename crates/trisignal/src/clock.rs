@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The time now.
 ///
 /// Asked at the beginning and the end of each span and at each event, where the detour over [`SystemTime`] and a difference costs
-/// more than the clock itself.
+/// more than the clock itself. They share one copy, which is in the processor's cache more often than many are.
 #[cfg(unix)]
-#[inline]
+#[inline(never)]
 pub(crate) fn now() -> u64 {
     use nix::time::{ClockId, clock_gettime};
 

@@ -323,7 +323,12 @@ impl Union {
     /// Whether any of the filters wants to know what spans do.
     #[inline]
     pub(crate) fn follows(&self) -> bool {
-        ANY_DYNAMIC.load(Ordering::Acquire) && self.0.all().any(|filter| filter.cell.is_dynamic())
+        ANY_DYNAMIC.load(Ordering::Acquire) && self.is_dynamic()
+    }
+
+    #[cold]
+    fn is_dynamic(&self) -> bool {
+        self.0.all().any(|filter| filter.cell.is_dynamic())
     }
 }
 

@@ -34,9 +34,16 @@ impl Core {
     }
 
     /// Shows `look` an open span. There may be none: where spans are nested without end the bridge leaves some out.
-    fn with<T>(&self, id: &Id, look: impl Fn(&Open) -> T) -> Option<T> {
-        local::with(self.0.bridge(), id.into_u64(), &look)
-            .or_else(|| self.0.get(id).map(|open| look(&open)))
+    #[inline]
+    fn with<T>(&self, id: &Id, look: fn(&Open) -> T) -> Option<T> {
+        let near = local::with_near(self.0.bridge(), id.into_u64(), |open| look(open));
+        near.or_else(|| self.with_far(id, look))
+    }
+
+    /// The same with one that this thread does not remember.
+    #[cold]
+    fn with_far<T>(&self, id: &Id, look: fn(&Open) -> T) -> Option<T> {
+        self.0.get(id).map(|open| look(&open))
     }
 }
 

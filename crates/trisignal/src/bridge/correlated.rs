@@ -33,19 +33,26 @@ impl Correlated {
     /// The ID of what happens in `cx`.
     #[inline]
     pub(crate) fn of(cx: &Context) -> Self {
-        let given = if cx.baggage().is_empty() {
-            None
-        } else {
-            Self::given(cx)
-        };
-        given.unwrap_or_else(|| Self::of_trace(cx.span().span_context().trace_id()))
+        match Self::given(cx) {
+            Some(id) => Self::Id(id),
+            None => Self::of_trace(cx.span().span_context().trace_id()),
+        }
     }
 
-    /// The ID in the baggage, if there is one.
+    /// The ID of what happens in `cx`, where its baggage says one.
+    #[inline]
+    pub(crate) fn given(cx: &Context) -> Option<CorrelationId> {
+        if cx.baggage().is_empty() {
+            None
+        } else {
+            Self::given_among(cx)
+        }
+    }
+
     #[inline(never)]
-    fn given(cx: &Context) -> Option<Self> {
+    fn given_among(cx: &Context) -> Option<CorrelationId> {
         cx.baggage().get(BAGGAGE_KEY)?;
-        CorrelationId::from_context(cx).map(Self::Id)
+        CorrelationId::from_context(cx)
     }
 
     /// The ID where nothing but the trace says one.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanContext, Status};
 
-use super::open::Open;
+use super::open::{Open, Start};
 use super::table;
 use crate::clock::nanoseconds;
 
@@ -21,11 +21,11 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(open: &Open) -> Self {
+    pub(crate) fn new(start: &Start) -> Self {
         Self {
-            span: open.start.span.clone(),
-            bridge: open.start.bridge,
-            id: open.start.id,
+            span: start.span.clone(),
+            bridge: start.bridge,
+            id: start.id,
         }
     }
 

@@ -18,7 +18,7 @@ thread_local! {
 /// The ID of a new trace.
 pub(crate) fn trace_id() -> TraceId {
     loop {
-        let id = TraceId::from(random::<u128>(Rng::random));
+        let id = TraceId::from(u128::from(random()) << 64 | u128::from(random()));
         if id != TraceId::INVALID {
             return id;
         }
@@ -28,17 +28,18 @@ pub(crate) fn trace_id() -> TraceId {
 /// The ID of a new span.
 pub(crate) fn span_id() -> SpanId {
     loop {
-        let id = SpanId::from(random::<u64>(Rng::random));
+        let id = SpanId::from(random());
         if id != SpanId::INVALID {
             return id;
         }
     }
 }
 
-fn random<T>(draw: fn(&mut SmallRng) -> T) -> T {
-    let drawn = GENERATOR.try_with(|generator| draw(&mut generator.borrow_mut()));
+#[inline(never)]
+fn random() -> u64 {
+    let drawn = GENERATOR.try_with(|generator| generator.borrow_mut().random());
     // A thread that is being torn down.
-    drawn.unwrap_or_else(|_| draw(&mut SmallRng::from_os_rng()))
+    drawn.unwrap_or_else(|_| SmallRng::from_os_rng().random())
 }
 
 /// The same for spans of OpenTelemetry's API.

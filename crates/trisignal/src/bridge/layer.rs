@@ -26,7 +26,7 @@ use super::events::otlp::LogExport;
 use super::events::scratch::{Nesting, with_scratch};
 use super::events::trace::Home;
 use super::local;
-use super::open::Open;
+use super::open::{Open, Start};
 use super::spans::SpanExport;
 use super::start::Beginning;
 use super::suppress::Suppressor;
@@ -210,10 +210,8 @@ impl<S: Subscriber> Layer<S> for Bridge {
     fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
         quiet(|| {
             self.alone(|filter| layer::Filter::on_enter(filter, id, cx));
-            let bridge = self.callsites.bridge();
-            let known = local::recall(bridge, id.into_u64());
-            let known = known.filter(|open| !open.is_closed());
-            if let Some(open) = known.or_else(|| self.table.get(id)) {
+            let near = local::near(self.callsites.bridge(), id.into_u64());
+            if let Some(open) = near.or_else(|| self.find(id)) {
                 local::enter(open);
             }
         });
@@ -223,13 +221,11 @@ impl<S: Subscriber> Layer<S> for Bridge {
         quiet(|| {
             self.alone(|filter| layer::Filter::on_exit(filter, id, cx));
             let bridge = self.callsites.bridge();
-            let Some(left) = local::leave(bridge, id.into_u64()) else {
-                return;
-            };
-            if left.is_awaited() {
+            if let Some(left) = local::leave(bridge, id.into_u64())
+                && left.is_awaited()
+            {
                 left.left(now());
             }
-            local::remember(left);
         });
     }
 
@@ -289,9 +285,6 @@ impl Bridge {
             local::keep_record(record);
         } else {
             record.close();
-            if record.is_awaited() {
-                record.end(record.end_time());
-            }
         }
         last
     }
@@ -317,31 +310,27 @@ impl Bridge {
         let Some(open) = Arc::get_mut(&mut record) else {
             return;
         };
-        open.start.bridge = self.callsites.bridge();
-        open.start.id = id.into_u64();
-        open.start.metadata = Some(metadata);
-        open.start.parent = match attributes.parent() {
+        let start = &mut open.start;
+        start.bridge = self.callsites.bridge();
+        start.id = id.into_u64();
+        start.metadata = Some(metadata);
+        start.recording = false;
+        start.parent = match attributes.parent() {
             Some(parent) => self.table.get(parent),
             None if attributes.is_contextual() => local::current(self.callsites.bridge()),
             None => None,
         };
         if let Some(export) = export {
-            let parent = self.parent_of(attributes, open);
             let beginning = Beginning {
                 export,
                 attributes,
                 callsite: &callsite,
-                parent: &parent,
+                parent: &self.parent_of(attributes, &open.start),
                 followed: self.follows(),
             };
             beginning.begin(open);
-            if export.activates {
-                open.start.context = Some(parent.with(|parent| open.inside(parent)));
-            } else {
-                open.start.around = Some(parent.context());
-            }
         } else {
-            open.start.export = None;
+            start.lead_nowhere();
             let capture = Capture::span(&mut open.state_mut().fields, &self.redactor);
             attributes.record(&mut capture.of(&callsite));
         }
@@ -356,19 +345,23 @@ impl Bridge {
     }
 
     /// The context that a new exported span begins in.
-    fn parent_of(&self, attributes: &Attributes<'_>, open: &Open) -> Home {
-        if !attributes.is_contextual() {
-            let parent = self.context_of(open.start.parent.as_ref());
-            return Home::Named(parent.unwrap_or_default());
+    #[inline]
+    fn parent_of(&self, attributes: &Attributes<'_>, start: &Start) -> Home {
+        if attributes.is_contextual() {
+            return local::home();
         }
-        let inside = local::inside().and_then(|inside| inside.place());
-        inside.map_or(Home::Current, Home::Named)
+        let parent = self.context_of(start.parent.as_ref());
+        Home::Named(parent.unwrap_or_default())
     }
 
     /// The context of a span, or of the nearest exported one around it.
     fn context_of(&self, open: Option<&Arc<Open>>) -> Option<OtelContext> {
         let exported = open?.exported()?;
-        exported.start.context.clone().or_else(|| exported.place())
+        exported
+            .start
+            .active()
+            .cloned()
+            .or_else(|| exported.place())
     }
 
     fn record(&self, open: &Open, values: &Record<'_>) {
@@ -387,6 +380,14 @@ impl Bridge {
         if let Some(directives) = directives {
             directives.apply(open);
         }
+    }
+
+    /// A span that this thread does not know yet, or not any more.
+    #[cold]
+    fn find(&self, id: &Id) -> Option<Arc<Open>> {
+        let open = self.table.get(id)?;
+        local::remember(Arc::clone(&open));
+        Some(open)
     }
 
     /// The record of an open span, and whether its layer is this one.

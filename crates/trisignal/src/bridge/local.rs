@@ -8,6 +8,7 @@ use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{SpanId, TraceContextExt as _};
 use opentelemetry::{Context, ContextGuard};
 
+use super::events::trace::Home;
 use super::open::Open;
 
 /// How many records a thread keeps for new spans.
@@ -45,7 +46,6 @@ struct Outside {
 }
 
 impl Outside {
-    #[inline]
     fn now() -> Self {
         Context::map_current(|cx| Self {
             span: cx.span().span_context().span_id(),
@@ -59,6 +59,18 @@ impl Outside {
 pub(crate) fn bypass() {
     BYPASSED.store(true, Ordering::Release);
     trisignal_instrumentation::context::set_bridge(|| inside()?.context());
+}
+
+/// The context that what happens here is in.
+#[inline]
+pub(crate) fn home() -> Home {
+    inside().map_or(Home::Current, |inside| home_inside(&inside))
+}
+
+/// The context of a span that is entered and does not make it the current one.
+#[cold]
+fn home_inside(open: &Open) -> Home {
+    open.place().map_or(Home::Current, Home::Named)
 }
 
 /// The exported span that this thread is in, if its context would be the current one and is not.
@@ -81,7 +93,7 @@ fn inside_bypassed() -> Option<Arc<Open>> {
     });
     let (open, outside) = entered.ok().flatten()?;
     // What was attached since is more current.
-    (open.start.around.is_some() && outside == Outside::now()).then_some(open)
+    (open.start.around().is_some() && outside == Outside::now()).then_some(open)
 }
 
 struct Stack(Vec<Entered>);
@@ -98,6 +110,16 @@ impl Drop for Stack {
 struct Nearby {
     spans: [Option<Arc<Open>>; NEAR],
     next: usize,
+}
+
+impl Nearby {
+    #[inline]
+    fn position(&self, bridge: u64, id: u64) -> Option<usize> {
+        // An ID of a closed one may be another's.
+        let is_it = |open: &Arc<Open>| open.is(bridge, id) && !open.is_closed();
+        let is_there = |open: &Option<Arc<Open>>| open.as_ref().is_some_and(is_it);
+        self.spans.iter().position(is_there)
+    }
 }
 
 /// Remembers a span that this thread will enter, in all likelihood.
@@ -118,10 +140,7 @@ pub(crate) fn remember(open: Arc<Open>) {
 pub(crate) fn recall(bridge: u64, id: u64) -> Option<Arc<Open>> {
     let recalled = NEARBY.try_with(|nearby| {
         let mut nearby = nearby.try_borrow_mut().ok()?;
-        let place = nearby
-            .spans
-            .iter()
-            .position(|open| open.as_ref().is_some_and(|open| open.is(bridge, id)))?;
+        let place = nearby.position(bridge, id)?;
         // The next one to be remembered takes the place that became free.
         nearby.next = place;
         nearby.spans[place].take()
@@ -129,28 +148,30 @@ pub(crate) fn recall(bridge: u64, id: u64) -> Option<Arc<Open>> {
     recalled.ok().flatten()
 }
 
-/// Shows `look` a span that this thread remembers or is in.
+/// A span that this thread remembers.
 #[inline]
-pub(crate) fn with<T>(bridge: u64, id: u64, look: impl Fn(&Open) -> T) -> Option<T> {
-    let show = |open: &Arc<Open>| open.is(bridge, id).then(|| look(open));
+pub(crate) fn near(bridge: u64, id: u64) -> Option<Arc<Open>> {
+    with_near(bridge, id, Arc::clone)
+}
+
+/// Shows it to `look`, which is no code of users.
+#[inline]
+pub(crate) fn with_near<T>(bridge: u64, id: u64, look: impl FnOnce(&Arc<Open>) -> T) -> Option<T> {
     let nearby = NEARBY.try_with(|nearby| {
         let nearby = nearby.try_borrow().ok()?;
-        nearby.spans.iter().flatten().find_map(show)
+        let place = nearby.position(bridge, id)?;
+        nearby.spans[place].as_ref().map(look)
     });
-    nearby.ok().flatten().or_else(|| {
-        let entered = ENTERED.try_with(|stack| {
-            let stack = stack.try_borrow().ok()?;
-            stack.0.iter().rev().find_map(|entered| show(&entered.open))
-        });
-        entered.ok().flatten()
-    })
+    nearby.ok().flatten()
 }
 
 /// Enters a span.
 #[inline]
 pub(crate) fn enter(open: Arc<Open>) {
-    let guard = open.start.context.clone().map(Context::attach);
-    let outside = (guard.is_none() && BYPASSED.load(Ordering::Acquire)).then(Outside::now);
+    let (guard, outside) = match open.start.active() {
+        Some(context) => (Some(context.clone().attach()), None),
+        None => (None, outside()),
+    };
     let _ = ENTERED.try_with(|stack| {
         if let Ok(mut stack) = stack.try_borrow_mut() {
             stack.0.push(Entered {
@@ -162,20 +183,32 @@ pub(crate) fn enter(open: Arc<Open>) {
     });
 }
 
+#[cold]
+fn outside() -> Option<Outside> {
+    BYPASSED.load(Ordering::Acquire).then(Outside::now)
+}
+
 /// Leaves a span, in whatever order.
 #[inline]
 pub(crate) fn leave(bridge: u64, id: u64) -> Option<Arc<Open>> {
     let left = ENTERED.try_with(|stack| {
-        let mut stack = stack.try_borrow_mut().ok()?;
-        let is_it = |entered: &Entered| entered.open.is(bridge, id);
-        if stack.0.last().is_some_and(is_it) {
-            return stack.0.pop();
+        let Stack(stack) = &mut *stack.try_borrow_mut().ok()?;
+        match stack.pop_if(|entered| entered.open.is(bridge, id)) {
+            None => leave_inner(stack, bridge, id),
+            innermost => innermost,
         }
-        let place = stack.0.iter().rposition(is_it)?;
-        Some(stack.0.remove(place))
     });
     // The guard is dropped out here: what ends with a context may be code of users.
     Some(left.ok().flatten()?.open)
+}
+
+/// Leaves a span that is not the innermost one.
+#[cold]
+fn leave_inner(stack: &mut Vec<Entered>, bridge: u64, id: u64) -> Option<Entered> {
+    let place = stack
+        .iter()
+        .rposition(|entered| entered.open.is(bridge, id))?;
+    Some(stack.remove(place))
 }
 
 /// The innermost span of `bridge` that this thread is in.

@@ -25,6 +25,7 @@ pub(crate) mod other;
 mod room;
 pub(crate) mod spans;
 mod start;
+mod state;
 pub(crate) mod suppress;
 mod table;
 

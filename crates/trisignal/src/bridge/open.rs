@@ -10,18 +10,14 @@ use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use tracing::Metadata;
 
-use super::correlated::Correlated;
-use super::cut::{MAX_DESCRIPTION, cut};
 use super::events::fields::{Fields, Value};
 use super::handle::Handle;
-use super::happened::{Happened, Happening, Links};
+use super::happened::Happening;
 use super::spans::SpanExport;
+use super::state::State;
 use crate::clock::{now, system_time};
 use crate::metrics::selfmetrics::Sampled;
 use crate::otlp::span::StatusCode;
-
-/// Memory that a record keeps for its next span, for each of its buffers.
-const KEPT: usize = 8 * 1024;
 
 /// An open span.
 #[derive(Debug)]
@@ -58,27 +54,11 @@ pub(crate) struct Start {
     pub(crate) recording: bool,
     /// The context with the SDK's own span, where processors of the user want to see it; nothing is kept here then.
     pub(crate) sdk: Option<Context>,
-    /// The context inside of it, which is the current one while it is entered.
-    pub(crate) context: Option<Context>,
-    /// The context around it, where its own is not kept but made when somebody asks.
-    pub(crate) around: Option<Context>,
-}
-
-/// What changes while it is open.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) ended: bool,
-    pub(crate) name: Cow<'static, str>,
-    pub(crate) kind: u8,
-    pub(crate) status: StatusCode,
-    pub(crate) description: String,
-    pub(crate) correlation: Correlated,
-    /// Those of `tracing`, which events in the span have as well.
-    pub(crate) fields: Fields,
-    /// Those of OpenTelemetry's API, which only the span has.
-    pub(crate) extra: Fields,
-    pub(crate) events: Happened,
-    pub(crate) links: Links,
+    /// The context inside of it, which is the current one while it is entered; where it is not [active](Self::active), that
+    /// around it.
+    context: Option<Context>,
+    /// Whether its own context is kept. Else it is made when somebody asks.
+    active: bool,
 }
 
 impl Start {
@@ -86,6 +66,61 @@ impl Start {
     pub(crate) fn may_have_fields(&self) -> bool {
         let fields = self.metadata.map(Metadata::fields);
         fields.is_some_and(|fields| !fields.is_empty())
+    }
+
+    /// Goes to `export` from here on.
+    #[cold]
+    pub(crate) fn lead_to(&mut self, export: &Arc<SpanExport>) {
+        self.export = Some(Arc::clone(export));
+    }
+
+    /// Has no place in any trace: it only gives its fields to events.
+    #[cold]
+    pub(crate) fn lead_nowhere(&mut self) {
+        self.export = None;
+        self.span = SpanContext::NONE;
+    }
+
+    fn end(&self, state: &mut State, export: &SpanExport, time: u64) {
+        state.ended = true;
+        export.ledger.spans.ended(Sampled::RecordAndSample);
+        export.write(self, state, time.max(self.time));
+    }
+
+    #[cold]
+    fn forget_sdk(&mut self) {
+        self.sdk = None;
+    }
+
+    /// Begins where `around` is the context.
+    pub(crate) fn begin_in(&mut self, around: &Context) {
+        self.active = self.export.as_ref().is_some_and(|export| export.activates);
+        let context = if self.active {
+            self.inside(around)
+        } else {
+            around.clone()
+        };
+        self.context = Some(context);
+    }
+
+    /// The context inside of it, if that is the current one while it is entered.
+    #[inline]
+    pub(crate) fn active(&self) -> Option<&Context> {
+        self.context.as_ref().filter(|_| self.active)
+    }
+
+    /// The context around it, where its own is not kept.
+    pub(crate) fn around(&self) -> Option<&Context> {
+        self.context.as_ref().filter(|_| !self.active)
+    }
+
+    /// The context inside of it, which is in `around`.
+    fn inside(&self, around: &Context) -> Context {
+        match &self.sdk {
+            Some(sdk) => sdk.clone(),
+            None if self.recording => around.with_span(Handle::new(self)),
+            None => around.with_remote_span_context(self.span.clone()),
+        }
     }
 }
 
@@ -104,24 +139,7 @@ impl Default for Start {
             recording: false,
             sdk: None,
             context: None,
-            around: None,
-        }
-    }
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            ended: false,
-            name: Cow::Borrowed(""),
-            kind: 1,
-            status: StatusCode::Unset,
-            description: String::new(),
-            correlation: Correlated::None,
-            fields: Fields::of_span(),
-            extra: Fields::of_span(),
-            events: Happened::default(),
-            links: Links::default(),
+            active: false,
         }
     }
 }
@@ -177,52 +195,39 @@ impl Open {
 
     /// The context inside of it, where that is made when somebody asks.
     pub(crate) fn context(&self) -> Option<Context> {
-        Some(self.inside(self.start.around.as_ref()?))
-    }
-
-    /// The context inside of it, which is in `around`.
-    pub(crate) fn inside(&self, around: &Context) -> Context {
-        match &self.start.sdk {
-            Some(sdk) => sdk.clone(),
-            None if self.start.recording => around.with_span(Handle::new(self)),
-            None => around.with_remote_span_context(self.start.span.clone()),
-        }
+        Some(self.start.inside(self.start.around()?))
     }
 
     /// The same with a span that says where it is and nothing else: the parent of other spans.
     pub(crate) fn place(&self) -> Option<Context> {
-        let around = self.start.around.as_ref()?;
+        let around = self.start.around()?;
         Some(around.with_remote_span_context(self.start.span.clone()))
     }
 
     /// Makes the record ready for another span.
+    ///
+    /// What each span that begins sets is left as it is: its IDs, its place in the trace, its name. `export` stays until a
+    /// span goes elsewhere: most of a thread go to the same place, and taking and giving a count that all threads share is slow.
     pub(crate) fn reset(&mut self) {
         let start = &mut self.start;
-        // `export` stays until a span goes elsewhere: most of a thread go to the same place, and taking and giving a count
-        // that all threads share is slow.
         start.parent = None;
-        start.id = 0;
-        start.metadata = None;
-        start.span = SpanContext::NONE;
-        start.parent_span_id = SpanId::INVALID;
-        start.parent_is_remote = false;
-        start.time = 0;
-        start.sdk = None;
         start.context = None;
-        start.around = None;
-        let recorded = std::mem::take(&mut start.recording);
+        if start.sdk.is_some() {
+            start.forget_sdk();
+        }
         *self.last_exit.get_mut() = 0;
         *self.closed.get_mut() = false;
         *self.holders.get_mut() = 1;
-        let state = self.state_mut();
-        state.fields.reset(KEPT);
-        if recorded {
-            state.reset();
-        }
+        self.state_mut().reset();
     }
 
+    /// Ends it where others have it as well: from here on nobody finds it.
+    #[cold]
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        if self.is_awaited() {
+            self.end(self.end_time());
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -286,7 +291,7 @@ impl Open {
             let own = if state.fields.contains(key) {
                 &mut state.fields
             } else {
-                &mut state.extra
+                &mut state.extras_mut().attributes
             };
             own.set_otel(&attribute);
         });
@@ -301,10 +306,14 @@ impl Open {
         };
         match status {
             Status::Unset => {}
-            Status::Ok => self.change(|state, _| state.set_status(StatusCode::Ok, "")),
+            Status::Ok => self.change(|state, _| state.extras_mut().set_status(StatusCode::Ok, "")),
             Status::Error { description } => {
                 let description = export.redactor.text(description);
-                self.change(|state, _| state.set_status(StatusCode::Error, &description));
+                self.change(|state, _| {
+                    state
+                        .extras_mut()
+                        .set_status(StatusCode::Error, &description);
+                });
             }
         }
     }
@@ -328,7 +337,7 @@ impl Open {
             return;
         };
         let attributes = export.redacted_all(attributes);
-        self.change(|state, export| state.links.push(to, &attributes, export));
+        self.change(|state, export| state.extras_mut().links.push(to, &attributes, export));
     }
 
     pub(crate) fn add_event(&self, name: &str, time: u64, attributes: &[KeyValue]) {
@@ -343,7 +352,10 @@ impl Open {
         };
         let name = export.redactor.text(name);
         let attributes = export.redacted_all(attributes);
-        self.change(|state, export| state.events.push_otel(&name, time, &attributes, export));
+        self.change(|state, export| {
+            let events = &mut state.extras_mut().events;
+            events.push_otel(&name, time, &attributes, export);
+        });
     }
 
     /// An event of `tracing` in it, with the attributes of its callsite.
@@ -353,7 +365,7 @@ impl Open {
             let attributes: Vec<_> = attributes.map(key_value).collect();
             return self.add_event(event.name, event.time, &attributes);
         }
-        self.change(|state, export| state.events.push(event, export));
+        self.change(|state, export| state.extras_mut().events.push(event, export));
     }
 
     /// Sets fields that `tracing` recorded late.
@@ -363,7 +375,7 @@ impl Open {
         }
         let mut state = self.state();
         if !state.ended {
-            state.extra.remove_all(fields);
+            state.remove_attributes(fields);
             state.fields.update(fields);
         }
     }
@@ -373,7 +385,7 @@ impl Open {
         if let Some(sdk) = &self.start.sdk {
             return sdk.span().end_with_timestamp(system_time(time));
         }
-        self.change(|state, export| state.end(&self.start, export, time));
+        self.change(|state, export| self.start.end(state, export, time));
     }
 
     /// Ends a span that nobody else has.
@@ -390,50 +402,7 @@ impl Open {
         if let Some(export) = &self.start.export
             && !state.ended
         {
-            state.end(&self.start, export, time);
-        }
-    }
-}
-
-impl State {
-    /// Forgets what only a span has that is recorded.
-    fn reset(&mut self) {
-        self.ended = false;
-        self.name = Cow::Borrowed("");
-        self.kind = 1;
-        self.status = StatusCode::Unset;
-        self.description.clear();
-        if self.description.capacity() > KEPT {
-            self.description = String::new();
-        }
-        self.correlation = Correlated::None;
-        self.extra.reset(KEPT);
-        self.events.reset(KEPT);
-        self.links.reset(KEPT);
-    }
-
-    fn end(&mut self, start: &Start, export: &SpanExport, time: u64) {
-        self.ended = true;
-        export.ledger.spans.ended(Sampled::RecordAndSample);
-        export.write(start, self, time.max(start.time));
-    }
-
-    /// `Ok` is final, `Error` is not taken back, and a later description replaces an earlier one.
-    pub(crate) fn set_status(&mut self, code: StatusCode, description: &str) {
-        match (self.status, code) {
-            (StatusCode::Ok, _) | (_, StatusCode::Unset) => {}
-            (_, StatusCode::Ok) => {
-                self.status = code;
-                self.description.clear();
-            }
-            (_, StatusCode::Error) => {
-                self.status = code;
-                if !description.is_empty() {
-                    self.description.clear();
-                    self.description
-                        .push_str(&cut(description, MAX_DESCRIPTION));
-                }
-            }
+            self.start.end(state, export, time);
         }
     }
 }

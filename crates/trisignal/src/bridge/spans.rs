@@ -10,13 +10,15 @@ use tracing::Level;
 use trisignal_instrumentation::correlation::BAGGAGE_KEY;
 
 use super::callsite::{Attributes, Callsites};
+use super::correlated::Correlated;
 use super::cut::{MAX_NAME, MAX_TEXT, cut};
 use super::events::fields::Value;
-use super::open::{Start, State};
+use super::open::Start;
 use super::room::{Room, write_encoded};
+use super::state::State;
 use crate::limits::{Limits, truncated};
 use crate::otlp::request::ITEMS;
-use crate::otlp::span::{self, Dropped, Head};
+use crate::otlp::span::{self, Head};
 use crate::otlp::value::{self, Encoded};
 use crate::pipeline::chunks::{Chunked, Chunks, ScopeName};
 use crate::pipeline::ledger::Ledger;
@@ -96,26 +98,30 @@ impl SpanExport {
             end,
         };
         let message = head.begin(out, ITEMS);
-        let dropped = Dropped {
-            attributes: 0,
-            events: state.events.dropped(),
-            links: state.links.dropped(),
+        let extras = state.extras();
+        if let Some(extras) = extras {
+            extras.dropped().write(out);
+        }
+        let given = extras.and_then(|extras| extras.correlation.clone());
+        let correlation = match given {
+            Some(id) => Correlated::Id(id),
+            None => Correlated::of_trace(context.trace_id()),
         };
-        dropped.write(out);
         let mut room = Room::new(self.limits.spans);
-        room.dropped = state.fields.dropped() + state.extra.dropped();
-        let correlation = &state.correlation;
-        room.correlation(out, span::ATTRIBUTES, correlation);
-        for fields in [&state.fields, &state.extra] {
-            room.fields(out, span::ATTRIBUTES, fields, correlation);
+        room.dropped = state.fields.dropped();
+        room.correlation(out, span::ATTRIBUTES, &correlation);
+        room.fields(out, span::ATTRIBUTES, &state.fields, &correlation);
+        if let Some(extras) = extras {
+            room.dropped += extras.attributes.dropped();
+            room.fields(out, span::ATTRIBUTES, &extras.attributes, &correlation);
         }
         if let Some(place) = place {
             room.constants(out, span::ATTRIBUTES, place);
         }
         span::dropped_attributes(out, room.dropped);
-        state.events.write(out);
-        state.links.write(out);
-        span::status(out, state.status, &state.description);
+        if let Some(extras) = extras {
+            extras.write(out);
+        }
         message.end(out);
     }
 

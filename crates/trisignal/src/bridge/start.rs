@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{
-    SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceState, Tracer as _,
+    SpanBuilder, SpanContext, SpanId, SpanKind, TraceContextExt, TraceId, TraceState, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SdkTracer};
@@ -20,10 +20,11 @@ use super::events::trace::Home;
 use super::ids;
 use super::open::{Open, key_value};
 use super::spans::SpanExport;
+use super::state::State;
 use crate::clock::{now, system_time};
 use crate::metrics::selfmetrics::{ParentOrigin, Sampled};
 use crate::otlp::span::kind_number;
-use crate::sampling::{Answer, Question};
+use crate::sampling::{Answer, Question, Sampler};
 
 /// A span that is about to begin.
 pub(crate) struct Beginning<'a> {
@@ -38,49 +39,44 @@ pub(crate) struct Beginning<'a> {
 impl Beginning<'_> {
     /// Fills in a record that nobody else has yet.
     pub(crate) fn begin(&self, open: &mut Open) {
+        let export = self.export;
         let known = open.start.export.as_ref();
-        if !known.is_some_and(|known| Arc::ptr_eq(known, self.export)) {
-            open.start.export = Some(Arc::clone(self.export));
+        if !known.is_some_and(|known| Arc::ptr_eq(known, export)) {
+            open.start.lead_to(export);
         }
-        let needs_attributes = self.export.sampling.needs_attributes();
-        let reads = needs_attributes || self.followed || self.export.tracer.is_some();
-        let directives = self.read(open, reads);
-        let kind = directives.as_ref().and_then(|said| said.kind.clone());
+        let needs_attributes = export.sampling.needs_attributes();
+        let reads = needs_attributes || self.followed || export.tracer.is_some();
+        let said = self.read(open.state_mut(), reads);
+        let kind = said.as_ref().and_then(|said| said.kind.clone());
         let kind = kind.unwrap_or(SpanKind::Internal);
-        let status = directives.as_ref().and_then(Directives::status);
-        if let Some(tracer) = &self.export.tracer {
-            open.start.sdk = Some(self.begin_sdk(open, tracer, kind, status));
-            return;
+        if let Some(tracer) = &export.tracer {
+            return self.begin_sdk(open, tracer, kind, said.as_ref());
         }
-        let added = if self.export.sampling.built_in.is_some() {
-            self.parent.with(|parent| self.sample(open, &kind, parent))
+        if export.sampling.built_in.is_some() {
+            self.parent.with(|parent| self.place(open, &kind, parent));
         } else {
-            self.sample(open, &kind, &self.parent.context())
-        };
+            self.place(open, &kind, &self.parent.context());
+        }
         if !open.start.recording {
             return;
         }
         open.start.time = now();
         let state = open.state_mut();
+        state.kind = kind_number(&kind);
         if !reads {
-            let capture = Capture::span(&mut state.fields, &self.export.redactor);
+            let capture = Capture::span(&mut state.fields, &export.redactor);
             self.attributes.record(&mut capture.of(self.callsite));
         }
-        state.kind = kind_number(&kind);
-        for attribute in added.iter().flatten() {
-            state.extra.set_otel(&self.export.redacted(attribute));
-        }
-        if !self.export.baggage.is_empty() {
+        if !export.baggage.is_empty() {
             self.show_baggage(open);
         }
-        if let Some(status) = status {
+        if let Some(status) = said.as_ref().and_then(Directives::status) {
             open.set_status(&status);
         }
     }
 
     /// Reads the name and what else the span says of itself, and, if it `reads` them, all of its fields.
-    fn read(&self, open: &mut Open, reads: bool) -> Option<Directives> {
-        let state = open.state_mut();
+    fn read(&self, state: &mut State, reads: bool) -> Option<Directives> {
         let mut directives = self.callsite.has_directives.then(Directives::default);
         if reads {
             let capture = Capture::span(&mut state.fields, &self.export.redactor);
@@ -97,33 +93,32 @@ impl Beginning<'_> {
         directives
     }
 
-    /// Asks the sampler, and gives the span its place in the trace. Answers the attributes that a sampler of the user adds.
-    fn sample(&self, open: &mut Open, kind: &SpanKind, parent: &Context) -> Option<Vec<KeyValue>> {
+    /// Gives the span its place in the trace, and its context.
+    fn place(&self, open: &mut Open, kind: &SpanKind, parent: &Context) {
         if parent.is_telemetry_suppressed() {
-            return None;
+            open.start.span = SpanContext::NONE;
+        } else {
+            self.sample(open, kind, parent);
         }
-        let sampling = &self.export.sampling;
+        open.start.begin_in(parent);
+    }
+
+    /// Decides whether the span is sampled, and says who it is.
+    fn sample(&self, open: &mut Open, kind: &SpanKind, parent: &Context) {
         let around = parent.span();
-        let around = Some(around.span_context()).filter(|around| around.is_valid());
-        let trace_id = around.map_or_else(ids::trace_id, SpanContext::trace_id);
-        let state = open.state_mut();
-        let fields = sampling.needs_attributes().then(|| state.fields.iter());
-        let attributes = fields.map(|fields| fields.map(key_value).collect::<Vec<_>>());
-        let span = around.unwrap_or(&SpanContext::NONE);
-        let question = Question {
-            context: Some(parent),
-            parent: span,
-            trace_id,
-            name: &state.name,
-            kind,
-            attributes: attributes.as_deref().unwrap_or_default(),
+        let around = around.span_context();
+        let origin = ParentOrigin::of_span(Some(around));
+        // The bit that says how the ID was made is the business of who made it.
+        let (trace_id, parent_span_id, flags) = match origin {
+            ParentOrigin::None => (ids::trace_id(), SpanId::INVALID, ids::RANDOM),
+            _ => (around.trace_id(), around.span_id(), around.trace_flags()),
         };
-        let (sampled, added, trace_state) = match &sampling.built_in {
-            Some(sampler) => {
-                let Answer { sampled, state } = sampler.decide(&question);
-                (sampled, None, state.apply(span.trace_state()))
-            }
-            None => self.ask_sampler(&question),
+        let follows = |sampler: &Sampler| sampler.follows(around);
+        let (sampled, trace_state) = if self.export.sampling.built_in.as_ref().is_some_and(follows)
+        {
+            (around.is_sampled(), TraceState::NONE)
+        } else {
+            self.ask(open, kind, parent, trace_id)
         };
         let counted = if sampled {
             Sampled::RecordAndSample
@@ -131,31 +126,71 @@ impl Beginning<'_> {
             // Without processors of users nobody sees what is recorded only.
             Sampled::Drop
         };
-        let spans = &self.export.ledger.spans;
-        spans.started(ParentOrigin::of_span(around), counted);
-        // The bit that says how the ID was made is the business of who made it.
-        let flags = around.map_or(ids::RANDOM, SpanContext::trace_flags);
-        open.start.span = SpanContext::new(
+        self.export.ledger.spans.started(origin, counted);
+        let start = &mut open.start;
+        start.span = SpanContext::new(
             trace_id,
             ids::span_id(),
             flags.with_sampled(sampled),
             false,
             trace_state,
         );
-        open.start.parent_span_id = around.map_or(SpanId::INVALID, SpanContext::span_id);
-        open.start.parent_is_remote = around.is_some_and(SpanContext::is_remote);
-        open.start.recording = sampled;
-        if sampled {
-            open.state_mut().correlation = match Correlated::of(parent) {
-                given @ Correlated::Id(_) => given,
-                _ => Correlated::of_trace(trace_id),
-            };
+        start.parent_span_id = parent_span_id;
+        start.parent_is_remote = origin == ParentOrigin::Remote;
+        start.recording = sampled;
+        if sampled && let Some(given) = Correlated::given(parent) {
+            open.state_mut().extras_mut().correlation = Some(given);
         }
-        added
+    }
+
+    /// The decision of the sampler: whether the span is sampled, and its trace state.
+    #[inline(never)]
+    fn ask(
+        &self,
+        open: &mut Open,
+        kind: &SpanKind,
+        parent: &Context,
+        trace_id: TraceId,
+    ) -> (bool, TraceState) {
+        let sampling = &self.export.sampling;
+        let state = open.state_mut();
+        let attributes: Vec<_> = if sampling.needs_attributes() {
+            state.fields.iter().map(key_value).collect()
+        } else {
+            Vec::new()
+        };
+        let around = parent.span();
+        let around = around.span_context();
+        let question = Question {
+            context: Some(parent),
+            parent: if around.is_valid() {
+                around
+            } else {
+                &SpanContext::NONE
+            },
+            trace_id,
+            name: &state.name,
+            kind,
+            attributes: &attributes,
+        };
+        match &sampling.built_in {
+            Some(sampler) => {
+                let Answer { sampled, state } = sampler.decide(&question);
+                (sampled, state.apply(question.parent.trace_state()))
+            }
+            None => {
+                let (sampled, added, trace_state) = self.ask_sampler(&question);
+                for attribute in added.iter().filter(|_| sampled) {
+                    let shown = self.export.redacted(attribute);
+                    state.extras_mut().attributes.set_otel(&shown);
+                }
+                (sampled, trace_state)
+            }
+        }
     }
 
     /// The decision of a sampler of the user: whether it is sampled, attributes to add, and its trace state.
-    fn ask_sampler(&self, question: &Question<'_>) -> (bool, Option<Vec<KeyValue>>, TraceState) {
+    fn ask_sampler(&self, question: &Question<'_>) -> (bool, Vec<KeyValue>, TraceState) {
         let result = self.export.sampling.sampler.should_sample(
             question.context,
             question.trace_id,
@@ -165,9 +200,10 @@ impl Beginning<'_> {
             &[],
         );
         let sampled = result.decision == SamplingDecision::RecordAndSample;
-        (sampled, Some(result.attributes), result.trace_state)
+        (sampled, result.attributes, result.trace_state)
     }
 
+    #[inline(never)]
     fn show_baggage(&self, open: &mut Open) {
         let state = open.state_mut();
         let parent = self.parent.context();
@@ -177,19 +213,20 @@ impl Beginning<'_> {
                 && !state.fields.contains(key)
             {
                 let shown = self.export.redactor.value(key, value.as_str());
-                state.extra.set(key, Value::Text(&shown));
+                state.extras_mut().attributes.set(key, Value::Text(&shown));
             }
         }
     }
 
     /// Has the SDK make the span, for the processors of the user.
+    #[cold]
     fn begin_sdk(
         &self,
         open: &mut Open,
         tracer: &SdkTracer,
         kind: SpanKind,
-        status: Option<Status>,
-    ) -> Context {
+        said: Option<&Directives>,
+    ) {
         open.start.time = now();
         let state = open.state_mut();
         let name = std::mem::take(&mut state.name);
@@ -206,10 +243,11 @@ impl Beginning<'_> {
         let parent = self.parent.context();
         let span = tracer.build_with_context(builder, &parent);
         let context = parent.with_span(span);
-        if let Some(status) = status {
+        if let Some(status) = said.and_then(Directives::status) {
             context.span().set_status(status);
         }
         open.start.span = context.span().span_context().clone();
-        context
+        open.start.sdk = Some(context);
+        open.start.begin_in(&parent);
     }
 }

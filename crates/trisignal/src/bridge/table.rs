@@ -23,7 +23,7 @@ const PLACES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Table {
     bridge: u64,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<Shard>; SHARDS]>,
 }
 
 /// A part of the spans. Nearly all have a place by the end of their ID; those that find it taken are elsewhere.
@@ -38,15 +38,23 @@ type Place = Option<(u64, Arc<Open>)>;
 
 impl Shard {
     fn insert(&mut self, id: u64, open: Arc<Open>) -> Option<Arc<Open>> {
+        if self.elsewhere.is_empty()
+            && let Some(place @ None) = self.place(id)
+        {
+            *place = Some((id, open));
+            return None;
+        }
+        self.insert_anywhere(id, open)
+    }
+
+    #[cold]
+    fn insert_anywhere(&mut self, id: u64, open: Arc<Open>) -> Option<Arc<Open>> {
         if self.places.is_empty() {
             self.places = (0..PLACES).map(|_| None).collect();
         }
         match self.place(id) {
             Some(place @ None) => {
                 *place = Some((id, open));
-                if self.elsewhere.is_empty() {
-                    return None;
-                }
                 // One that was never closed.
                 self.elsewhere.remove(&id)
             }
@@ -58,16 +66,26 @@ impl Shard {
     fn get(&self, id: u64) -> Option<&Arc<Open>> {
         match self.places.get(id as usize % PLACES)? {
             Some((found, open)) if *found == id => Some(open),
-            _ => self.elsewhere.get(&id),
+            _ => self.get_elsewhere(id),
         }
+    }
+
+    #[cold]
+    fn get_elsewhere(&self, id: u64) -> Option<&Arc<Open>> {
+        self.elsewhere.get(&id)
     }
 
     fn remove(&mut self, id: u64) -> Option<Arc<Open>> {
         let placed = self.place(id)?.take_if(|(found, _)| *found == id);
         match placed {
             Some((_, open)) => Some(open),
-            None => self.elsewhere.remove(&id),
+            None => self.remove_elsewhere(id),
         }
+    }
+
+    #[cold]
+    fn remove_elsewhere(&mut self, id: u64) -> Option<Arc<Open>> {
+        self.elsewhere.remove(&id)
     }
 
     fn place(&mut self, id: u64) -> Option<&mut Place> {
@@ -93,7 +111,7 @@ impl Table {
     pub(crate) fn new(bridge: u64) -> Arc<Self> {
         let table = Arc::new(Self {
             bridge,
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: Box::new(std::array::from_fn(|_| Mutex::default())),
         });
         let mut tables = lock(&TABLES);
         tables.retain(|table| table.strong_count() > 0);

@@ -31,6 +31,8 @@ struct Tree {
     is_replaced: AtomicBool,
     now: ArcSwapOption<Node>,
     needs_attributes: AtomicBool,
+    /// Whether spans with a parent are what that is, all of them.
+    follows: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -88,9 +90,11 @@ pub(crate) enum StateChange {
 impl Sampler {
     /// The sampler that `config` describes; for one that the code brings, which is not here, everything.
     pub(crate) fn new(config: &SamplerConfig) -> Self {
+        let first = Node::new(config);
         Self {
             tree: Arc::new(Tree {
-                first: Node::new(config),
+                follows: AtomicBool::new(first.follows()),
+                first,
                 is_replaced: AtomicBool::new(false),
                 now: ArcSwapOption::empty(),
                 needs_attributes: AtomicBool::new(config.needs_attributes()),
@@ -101,6 +105,14 @@ impl Sampler {
     /// Decides, without an allocation.
     pub(crate) fn decide(&self, question: &Question<'_>) -> Answer {
         self.with_root(|root| root.decide(question))
+    }
+
+    /// Whether it need not be asked about a span in `parent`, which is what its parent is and has the same trace state, none.
+    #[inline]
+    pub(crate) fn follows(&self, parent: &SpanContext) -> bool {
+        self.tree.follows.load(Ordering::Acquire)
+            && parent.is_valid()
+            && *parent.trace_state() == TraceState::NONE
     }
 
     /// Whether decisions look at attributes now.
@@ -137,8 +149,12 @@ impl Sampler {
         if needs_attributes {
             tree.needs_attributes.store(true, Ordering::Relaxed);
         }
-        tree.now.store(Some(Arc::new(Node::new(config))));
+        let node = Arc::new(Node::new(config));
+        let follows = node.follows();
+        tree.follows.store(false, Ordering::Release);
+        tree.now.store(Some(node));
         tree.is_replaced.store(true, Ordering::Release);
+        tree.follows.store(follows, Ordering::Release);
         if !needs_attributes {
             tree.needs_attributes.store(false, Ordering::Relaxed);
         }
@@ -314,6 +330,19 @@ impl Node {
             }
             (Self::Debug(_, node), SamplerConfig::Debug(_, config)) => node.remotes(config, found),
             _ => {}
+        }
+    }
+
+    /// Whether every span that has a parent is what that is.
+    fn follows(&self) -> bool {
+        match self {
+            Self::ParentBased(each) => {
+                let [_, of_parents @ ..] = each.all();
+                of_parents
+                    .into_iter()
+                    .all(|node| matches!(node, Self::Follow))
+            }
+            _ => false,
         }
     }
 

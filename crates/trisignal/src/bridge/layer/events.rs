@@ -221,7 +221,7 @@ impl Bridge {
         if !event.is_contextual() {
             return self.named_home(event);
         }
-        local::inside().map_or(Home::Current, |inside| home_inside(&inside))
+        local::home()
     }
 
     #[inline(never)]
@@ -268,12 +268,6 @@ fn say_suppressed(fields: &mut Fields, suppressed: u64) {
 fn is_left_out(metadata: &Metadata<'_>, position: &Position) -> bool {
     let flags = position.trace.known().map(|trace| trace.flags);
     !follows(severity(metadata.level()), flags)
-}
-
-/// The context of a span that is entered and does not make it the current one.
-#[cold]
-fn home_inside(open: &Open) -> Home {
-    open.place().map_or(Home::Current, Home::Named)
 }
 
 #[inline(never)]
