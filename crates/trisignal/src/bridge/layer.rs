@@ -189,7 +189,7 @@ impl<S: Subscriber> Layer<S> for Bridge {
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
         contain(|| {
             self.alone(|filter| layer::Filter::on_record(filter, id, values, cx));
-            if let Some(open) = self.table.get(id) {
+            if let Some(open) = self.find(id) {
                 self.record(&open, values);
             }
         });
@@ -210,8 +210,7 @@ impl<S: Subscriber> Layer<S> for Bridge {
     fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
         quiet(|| {
             self.alone(|filter| layer::Filter::on_enter(filter, id, cx));
-            let near = local::near(self.callsites.bridge(), id.into_u64());
-            if let Some(open) = near.or_else(|| self.find(id)) {
+            if let Some(open) = self.find(id) {
                 local::enter(open);
             }
         });
@@ -382,9 +381,16 @@ impl Bridge {
         }
     }
 
-    /// A span that this thread does not know yet, or not any more.
-    #[cold]
+    /// A span that this thread has to do with.
+    #[inline]
     fn find(&self, id: &Id) -> Option<Arc<Open>> {
+        let near = local::near(self.callsites.bridge(), id.into_u64());
+        near.or_else(|| self.find_far(id))
+    }
+
+    /// One that this thread does not know yet, or not any more.
+    #[cold]
+    fn find_far(&self, id: &Id) -> Option<Arc<Open>> {
         let open = self.table.get(id)?;
         local::remember(Arc::clone(&open));
         Some(open)

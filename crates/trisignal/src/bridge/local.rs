@@ -193,13 +193,18 @@ fn outside() -> Option<Outside> {
 pub(crate) fn leave(bridge: u64, id: u64) -> Option<Arc<Open>> {
     let left = ENTERED.try_with(|stack| {
         let Stack(stack) = &mut *stack.try_borrow_mut().ok()?;
-        match stack.pop_if(|entered| entered.open.is(bridge, id)) {
-            None => leave_inner(stack, bridge, id),
-            innermost => innermost,
-        }
+        let is_innermost = stack.last()?.open.is(bridge, id);
+        let left = if is_innermost {
+            stack.pop()?
+        } else {
+            leave_inner(stack, bridge, id)?
+        };
+        Some((left.open, left.guard))
     });
-    // The guard is dropped out here: what ends with a context may be code of users.
-    Some(left.ok().flatten()?.open)
+    let (open, guard) = left.ok().flatten()?;
+    // Out here: what ends with a context may be code of users.
+    drop(guard);
+    Some(open)
 }
 
 /// Leaves a span that is not the innermost one.

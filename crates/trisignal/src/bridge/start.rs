@@ -46,7 +46,8 @@ impl Beginning<'_> {
         }
         let needs_attributes = export.sampling.needs_attributes();
         let reads = needs_attributes || self.followed || export.tracer.is_some();
-        let said = self.read(open.state_mut(), reads);
+        let mut said = self.callsite.has_directives.then(Directives::default);
+        self.read(open.state_mut(), reads, said.as_mut());
         let kind = said.as_ref().and_then(|said| said.kind.clone());
         let kind = kind.unwrap_or(SpanKind::Internal);
         if let Some(tracer) = &export.tracer {
@@ -55,7 +56,7 @@ impl Beginning<'_> {
         if export.sampling.built_in.is_some() {
             self.parent.with(|parent| self.place(open, &kind, parent));
         } else {
-            self.place(open, &kind, &self.parent.context());
+            self.place_by_own(open, &kind);
         }
         if !open.start.recording {
             return;
@@ -64,8 +65,7 @@ impl Beginning<'_> {
         let state = open.state_mut();
         state.kind = kind_number(&kind);
         if !reads {
-            let capture = Capture::span(&mut state.fields, &export.redactor);
-            self.attributes.record(&mut capture.of(self.callsite));
+            self.capture(state, None);
         }
         if !export.baggage.is_empty() {
             self.show_baggage(open);
@@ -76,21 +76,30 @@ impl Beginning<'_> {
     }
 
     /// Reads the name and what else the span says of itself, and, if it `reads` them, all of its fields.
-    fn read(&self, state: &mut State, reads: bool) -> Option<Directives> {
-        let mut directives = self.callsite.has_directives.then(Directives::default);
+    #[inline]
+    fn read(&self, state: &mut State, reads: bool, mut said: Option<&mut Directives>) {
         if reads {
-            let capture = Capture::span(&mut state.fields, &self.export.redactor);
-            let mut capture = capture.of(self.callsite).with(directives.as_mut());
-            self.attributes.record(&mut capture);
-        } else if let Some(directives) = &mut directives {
-            self.attributes.record(directives);
+            self.capture(state, said.as_deref_mut());
+        } else if let Some(said) = said.as_deref_mut() {
+            self.attributes.record(said);
         }
-        let given = directives.as_mut().and_then(|said| said.name.take());
-        state.name = match given {
+        state.name = match said.and_then(|said| said.name.take()) {
             Some(name) => self.export.shown_name(Cow::Owned(name)),
             None => Cow::Borrowed(self.attributes.metadata().name()),
         };
-        directives
+    }
+
+    #[inline(never)]
+    fn capture(&self, state: &mut State, said: Option<&mut Directives>) {
+        let capture = Capture::span(&mut state.fields, &self.export.redactor);
+        self.attributes
+            .record(&mut capture.of(self.callsite).with(said));
+    }
+
+    /// The same as [`place`](Self::place) with a sampler of the user, which may make another context the current one.
+    #[cold]
+    fn place_by_own(&self, open: &mut Open, kind: &SpanKind) {
+        self.place(open, kind, &self.parent.context());
     }
 
     /// Gives the span its place in the trace, and its context.
