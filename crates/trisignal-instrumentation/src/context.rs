@@ -95,6 +95,7 @@ pub(crate) fn with_current<T>(look: impl FnOnce(&Context) -> T) -> T {
 }
 
 /// The same, and whether it is attached: OpenTelemetry's own current one.
+#[inline]
 pub(crate) fn look_at_current<T>(look: impl FnOnce(&Context, bool) -> T) -> T {
     match from_bridge() {
         Some(cx) => look(&cx, false),

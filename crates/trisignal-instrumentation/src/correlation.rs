@@ -34,7 +34,10 @@ use crate::context;
 use crate::propagation::hex;
 
 /// `x-correlation-id`: read first, answered always, sent on every outgoing call.
-pub static CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
+pub static CORRELATION_HEADER: HeaderName = CORRELATION_NAME;
+
+/// The same as a constant, which is made where it is wanted: a clone is made in more steps.
+pub(crate) const CORRELATION_NAME: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// `x-request-id`: read when [`CORRELATION_HEADER`] is absent or ill-formed. Never written.
 pub static REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,6 +79,7 @@ impl CorrelationId {
 
     /// The ID of what happens in `cx`: its baggage member [`BAGGAGE_KEY`] when that is well-formed,
     /// else the trace ID of its span, else none.
+    #[inline]
     pub fn from_context(cx: &Context) -> Option<Self> {
         Self::from_baggage(cx.baggage()).or_else(|| {
             if !cx.has_active_span() {
@@ -157,6 +161,7 @@ impl CorrelationId {
     }
 
     /// The ID as a header value, which cannot fail for the characters that an ID has.
+    #[inline]
     pub(crate) fn to_header(&self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(match &self.0 {
             Repr::Text(text) => text.as_str().as_bytes(),

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::values::error_type;
 use super::{Exchange, Inside, ResponseBody, note_head, within};
-use crate::correlation::CORRELATION_HEADER;
+use crate::correlation::CORRELATION_NAME;
 
 pin_project! {
     /// The response of a server's service. Dropped before it is ready, the
@@ -75,9 +75,10 @@ where
 /// announces.
 fn answer<R: Body>(response: &mut Response<R>, inside: &mut Inside<'_>) -> Option<u64> {
     if let Some(correlation) = inside.take_correlation() {
-        let name = CORRELATION_HEADER.clone();
         // It fails only for a map of 32,768 headers.
-        let _ = response.headers_mut().try_insert(name, correlation);
+        let _ = response
+            .headers_mut()
+            .try_insert(CORRELATION_NAME, correlation);
     }
     let (status, headers) = (response.status(), response.headers());
     inside.respond(status, response.version(), headers);

@@ -61,6 +61,7 @@ struct Handle<B> {
 impl Family {
     /// The family of what is measured with `instruments` and these attributes: each time the same ones in
     /// the same order, each of them or not. The name of its spans goes by them.
+    #[inline]
     pub(crate) fn of(
         instruments: &Arc<Instruments>,
         parts: Parts<'_>,
@@ -109,6 +110,7 @@ impl Family {
     }
 
     /// Counts one that begins.
+    #[inline]
     pub(super) fn begin(&self) {
         if let Some(active) = &self.instruments.active {
             let bind = || active.counter.bind(self.counted_by(active));
@@ -123,6 +125,7 @@ impl Family {
 
     /// Measures the duration of one with such an end, which adds to its attributes, and has `others` measure
     /// what has the same ones.
+    #[inline]
     pub(super) fn measure(
         &self,
         duration: Duration,
@@ -162,6 +165,7 @@ impl Family {
         attributes.unwrap_or(&self.attributes)
     }
 
+    #[inline]
     fn is(&self, instruments: &Arc<Instruments>, parts: Parts<'_>) -> bool {
         Arc::ptr_eq(&self.instruments, instruments) && Known::are(&self.known, parts)
     }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::Extractor;
 
@@ -13,17 +14,42 @@ pub(crate) struct Headers<'a> {
     all: HeaderExtractor<'a>,
     /// A bit for each name that is there, which others may share.
     marks: u64,
+    /// What every request is asked for, found on the way.
+    host: Option<&'a HeaderValue>,
+    user_agent: Option<&'a HeaderValue>,
     was_read: Cell<bool>,
 }
 
 impl<'a> Headers<'a> {
+    #[inline]
     pub(crate) fn new(map: &'a HeaderMap) -> Self {
-        let names = map.keys().map(HeaderName::as_str);
-        Self {
+        let mut headers = Self {
             all: HeaderExtractor(map),
-            marks: names.fold(0, |marks, name| marks | mark(name)),
+            marks: 0,
+            host: None,
+            user_agent: None,
             was_read: Cell::new(false),
+        };
+        for (name, value) in map {
+            headers.marks |= mark(name.as_str());
+            if *name == HOST {
+                headers.host.get_or_insert(value);
+            } else if *name == USER_AGENT {
+                headers.user_agent.get_or_insert(value);
+            }
         }
+        headers
+    }
+
+    /// `Host`, where it is visible ASCII.
+    #[inline]
+    pub(crate) fn host(&self) -> Option<&'a str> {
+        self.host?.to_str().ok()
+    }
+
+    /// `User-Agent`, where it is visible ASCII.
+    pub(crate) fn user_agent(&self) -> Option<&'a str> {
+        self.user_agent?.to_str().ok()
     }
 
     /// Whether there was anything for a propagator.
@@ -108,7 +134,7 @@ mod tests {
     fn finds_what_the_map_has() {
         let wanted: Vec<_> = (0..300)
             .map(|number| HeaderName::try_from(format!("x-{number:0number$}")).unwrap())
-            .chain([header::HOST, header::FORWARDED, header::USER_AGENT])
+            .chain([HOST, header::FORWARDED, USER_AGENT])
             .collect();
         let mut map = HeaderMap::new();
         for (number, name) in wanted.iter().enumerate() {
@@ -125,7 +151,16 @@ mod tests {
             assert_eq!(headers.get_all(&other_case), Some(vec![&*value, "more"]));
             assert_eq!(headers.keys().len(), number + 1);
         }
+        let headers = Headers::new(&map);
+        assert_eq!(headers.host(), headers.text(&HOST));
+        assert_eq!(headers.user_agent(), headers.text(&USER_AGENT));
+        assert!(
+            headers
+                .host()
+                .is_some_and(|host| Some(host) != headers.user_agent())
+        );
         map.clear();
+        assert_eq!(Headers::new(&map).host(), None);
         assert_eq!(Extractor::get(&Headers::new(&map), ""), None);
     }
 }

@@ -13,9 +13,9 @@ use http::HeaderName;
 use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::metrics::Counter;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
-use opentelemetry::{Context, ContextGuard, KeyValue, global};
+use opentelemetry::{Context, ContextGuard, KeyValue, SpanId, global};
 
-use super::inside::SpanIds;
+use super::inside::span_id;
 use super::{Exchange, Headers, Inside, mark, within};
 use crate::correlation::{BAGGAGE_KEY, CORRELATION_HEADER, CorrelationId, REQUEST_ID_HEADER};
 use crate::{context, propagation};
@@ -69,14 +69,15 @@ pub(crate) struct Inbound {
     /// Whether the parent has to be made the current context.
     is_other: bool,
     /// OpenTelemetry's span in the parent.
-    outside: SpanIds,
+    outside: SpanId,
     /// The span to link to instead of a parent.
-    link: Option<SpanContext>,
+    link: Option<Box<SpanContext>>,
 }
 
 impl Inbound {
     /// `names` are the headers that may carry the correlation ID, `rejected` counts those that are
     /// ill-formed.
+    #[inline]
     pub(crate) fn read(
         headers: &Headers<'_>,
         trust: Trust,
@@ -84,40 +85,30 @@ impl Inbound {
         rejected: &Counter<u64>,
     ) -> Self {
         let mut inbound = match trust {
-            // Another context than the current one may be in force where a bridge says so.
-            Trust::Internal if !propagation::may_extract(headers) && !context::has_bridge() => {
-                Self::nothing()
-            }
             Trust::Internal => Self::continued(headers),
             Trust::Edge => Self::linked(headers),
         };
+        let has_ill_formed;
+        (inbound.outside, has_ill_formed) = inbound.look(|cx| (span_id(cx), has_ill_formed_id(cx)));
         if headers.may_have_any(names.marks)
             && let Some(id) = first_id(headers, names, rejected)
         {
             inbound.change(|parent| id.with_context(parent));
-        } else if inbound.look(has_ill_formed_id) {
+        } else if has_ill_formed {
             rejected.add(1, &[]);
             inbound.change(without_id);
         }
         inbound
     }
 
-    fn nothing() -> Self {
-        Self {
-            parent: None,
-            is_other: false,
-            outside: Context::map_current(SpanIds::of),
-            link: None,
-        }
-    }
-
     fn continued(headers: &Headers<'_>) -> Self {
-        let parent = extract(&context::current(), headers);
+        // A bridge may have another context than the current one in force.
+        let may_be_other = propagation::may_extract(headers) || context::has_bridge();
         Self {
-            outside: SpanIds::of(&parent),
-            parent: Some(parent),
+            parent: may_be_other.then(|| extract(&context::current(), headers)),
             // By the specification a propagator stores nothing where there is nothing.
             is_other: headers.was_read(),
+            outside: SpanId::INVALID,
             link: None,
         }
     }
@@ -128,8 +119,8 @@ impl Inbound {
         Self {
             parent: Some(Context::new()),
             is_other: true,
-            outside: SpanIds::NONE,
-            link: Some(caller).filter(SpanContext::is_valid),
+            outside: SpanId::INVALID,
+            link: Some(caller).filter(SpanContext::is_valid).map(Box::new),
         }
     }
 
@@ -140,12 +131,14 @@ impl Inbound {
         }
     }
 
+    #[inline(never)]
     fn change(&mut self, change: impl FnOnce(&Context) -> Context) {
         self.parent = Some(self.look(change));
         self.is_other = true;
     }
 
     /// Makes the parent the current context, for as long as the span is made and first entered.
+    #[inline]
     pub(crate) fn attach(&self) -> Option<ContextGuard> {
         let other = self.parent.as_ref().filter(|_| self.is_other);
         other.map(|parent| parent.clone().attach())
@@ -154,7 +147,7 @@ impl Inbound {
     /// Runs `call`, the service, inside the exchange of `slot` while the parent is attached, with
     /// `attributes` and the link on its span.
     pub(crate) fn open<T>(
-        self,
+        &mut self,
         slot: &mut Option<Box<Exchange>>,
         attributes: Option<Vec<KeyValue>>,
         call: impl FnOnce() -> T,
@@ -169,15 +162,15 @@ impl Inbound {
     /// Does what is to be done inside of the span before the service is called. Answers the context to call it in, where that is
     /// another one than the current.
     fn settle_in(
-        self,
+        &mut self,
         inside: &mut Inside<'_>,
         attributes: Option<Vec<KeyValue>>,
     ) -> Option<Context> {
         let (is_attached, correlation) =
             inside.look_around(self.outside, CorrelationId::from_context);
         inside.annotate(attributes);
-        if let Some(caller) = self.link {
-            inside.link(caller);
+        if let Some(caller) = self.link.take() {
+            inside.link(*caller);
         }
         if let Some(id) = &correlation {
             inside.set_correlation(id);
@@ -185,8 +178,19 @@ impl Inbound {
                 return None;
             }
         }
-        // Where the parent is the current context it is so inside of the span as well: there is no bridge that would change it.
-        let parent = self.parent.unwrap_or_else(Context::current);
+        self.stand_in(inside, is_attached, correlation)
+    }
+
+    /// Has the parent be in force where no bridge makes the context of the span so, and makes an ID where there is no `correlation`.
+    #[inline(never)]
+    fn stand_in(
+        &mut self,
+        inside: &mut Inside<'_>,
+        is_attached: bool,
+        correlation: Option<CorrelationId>,
+    ) -> Option<Context> {
+        // Where it is the current context it is so inside of the span as well: there is no bridge that would change it.
+        let parent = self.parent.take().unwrap_or_else(Context::current);
         if correlation.is_some() {
             inside.set_context(parent);
             return None;

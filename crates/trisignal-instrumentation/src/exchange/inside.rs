@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use opentelemetry::trace::{SpanContext, SpanRef, TraceContextExt};
-use opentelemetry::{Context, KeyValue, SpanId, TraceId};
+use opentelemetry::{Context, KeyValue, SpanId};
 use tracing::Span;
 
-use super::{Capture, Course, End, Outcome};
+use super::{Capture, Course, End, Outcome, Scope};
 use crate::context;
 use crate::correlation::CorrelationId;
 
@@ -15,22 +15,12 @@ pub(crate) struct Inside<'a> {
     course: &'a mut Course,
 }
 
-/// What tells a span of OpenTelemetry from others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct SpanIds(TraceId, SpanId);
-
-impl SpanIds {
-    /// Those of no span.
-    pub(super) const NONE: Self = Self(TraceId::INVALID, SpanId::INVALID);
-
-    /// Those of the span in `cx`.
-    pub(super) fn of(cx: &Context) -> Self {
-        if !cx.has_active_span() {
-            return Self::NONE;
-        }
-        let span = cx.span();
-        let span = span.span_context();
-        Self(span.trace_id(), span.span_id())
+/// What tells OpenTelemetry's span in `cx` from others.
+pub(super) fn span_id(cx: &Context) -> SpanId {
+    if cx.has_active_span() {
+        cx.span().span_context().span_id()
+    } else {
+        SpanId::INVALID
     }
 }
 
@@ -45,11 +35,11 @@ impl<'a> Inside<'a> {
     /// Without a bridge the current span is not ours, but maybe somebody else's.
     pub(super) fn look_around<T>(
         &mut self,
-        outside: SpanIds,
+        outside: SpanId,
         look: impl FnOnce(&Context) -> T,
     ) -> (bool, T) {
         context::look_at_current(|cx, is_attached| {
-            self.course.is_bridged = SpanIds::of(cx) != outside;
+            self.course.is_bridged = span_id(cx) != outside;
             (is_attached && self.course.is_bridged, look(cx))
         })
     }
@@ -132,14 +122,25 @@ impl<'a> Inside<'a> {
         self.course.end = End::Failed(error_type);
     }
 
-    /// Whether somebody has noted how it ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.course.end != End::Abandoned
+    /// Makes the span and its context current.
+    pub(super) fn enter(&self) -> Scope<'a> {
+        Scope::enter(self.span, self.course)
+    }
+
+    /// Leaves the span, with its end before where there is one: somebody has noted it, or nobody will, as `is_dropped` says. Answers
+    /// whether the exchange is over.
+    pub(super) fn leave(mut self, scope: Option<Scope<'_>>, is_dropped: bool) -> bool {
+        let is_over = is_dropped || self.course.end != End::Abandoned;
+        if is_over {
+            self.settle();
+        }
+        drop(scope);
+        is_over
     }
 
     /// Says all that is to be said at the end. Inside the span: a bridge takes the last exit as the
     /// end of the span, and exemplars point to the current one.
-    pub(super) fn settle(&mut self) {
+    fn settle(&mut self) {
         self.course.is_settled = true;
         if let Outcome::Grpc(outcome) = &self.course.outcome
             && let Some(name) = outcome.new_name()

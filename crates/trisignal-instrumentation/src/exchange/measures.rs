@@ -60,6 +60,7 @@ impl fmt::Debug for Instruments {
 
 impl Measures {
     /// Of an exchange of `family`, which is an active one from now on.
+    #[inline]
     pub(crate) fn new(family: Arc<Family>) -> Self {
         family.begin();
         Self(family)

@@ -7,6 +7,9 @@
 //! how: [`complete`](Inside::complete), [`fail`](Inside::fail), or nothing, which means that somebody
 //! lost interest. What the end means is the business of the protocol: of its [`Outcome`].
 //!
+//! A request runs through cold code: the network's and ours push each other out of the processor's cache. So its way is kept short,
+//! and what is `#[inline]` here is on it and has one caller there.
+//!
 //! | file | |
 //! |---|---|
 //! | `inside` | what is done in the span of an exchange |
@@ -52,7 +55,7 @@ pub(crate) use self::inbound::{CorrelationHeaders, Inbound};
 pub(crate) use self::inside::Inside;
 pub(crate) use self::measures::{Instruments, Measures};
 pub(crate) use self::outbound::send;
-pub(crate) use self::rule::{Exclusions, PeerOf, guarded, peer_of};
+pub(crate) use self::rule::{Callback, Exclusions, PeerOf, guarded, peer_of};
 use crate::{grpc, http as web};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,6 +109,7 @@ pub(crate) enum End {
 
 impl Exchange {
     /// The exchange of `span`, which starts now.
+    #[inline]
     pub(crate) fn new(
         side: Side,
         span: Span,
@@ -129,25 +133,15 @@ impl Exchange {
             },
         })
     }
-
-    /// Makes its span and context current.
-    fn enter(&mut self) -> (Inside<'_>, Scope<'_>) {
-        let Self { span, course } = self;
-        let context = course.context.clone().map(Context::attach);
-        let scope = Scope {
-            _span: span.enter(),
-            _context: context,
-        };
-        (Inside::new(span, course), scope)
-    }
 }
 
 /// An exchange that was given up, or that a panic ended.
 impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.course.is_settled {
-            let (mut inside, _scope) = self.enter();
-            inside.settle();
+            let inside = Inside::new(&self.span, &mut self.course);
+            let scope = inside.enter();
+            inside.leave(Some(scope), true);
         }
     }
 }
@@ -159,6 +153,17 @@ struct Scope<'a> {
     _context: Option<ContextGuard>,
 }
 
+impl<'a> Scope<'a> {
+    /// Makes the span and its context current.
+    fn enter(span: &'a Span, course: &Course) -> Self {
+        let context = course.context.clone().map(Context::attach);
+        Self {
+            _span: span.enter(),
+            _context: context,
+        }
+    }
+}
+
 /// Runs `work`, which is foreign code, inside the exchange of `slot`. Where it has ended with that, it
 /// is taken out. When `work` panics the exchange ends with the error `panic`, and the panic goes on.
 pub(crate) fn within<T>(
@@ -166,25 +171,17 @@ pub(crate) fn within<T>(
     work: impl FnOnce(Option<&mut Inside<'_>>) -> T,
 ) -> T {
     let on_panic = OnPanic(slot);
-    let mut entered = on_panic.0.as_deref_mut().map(Exchange::enter);
-    let result = work(entered.as_mut().map(|(inside, _)| inside));
-    if entered.is_some_and(leave) {
+    let exchange = on_panic.0.as_deref_mut();
+    let mut inside = exchange.map(|Exchange { span, course }| Inside::new(span, course));
+    let scope = inside.as_ref().map(Inside::enter);
+    let result = work(inside.as_mut());
+    if inside.is_some_and(|inside| inside.leave(scope, false)) {
         *on_panic.0 = None;
     }
     // Asking for the thread's panics instead would be wrong in a service that is polled by a
     // destructor during another panic.
     std::mem::forget(on_panic);
     result
-}
-
-/// Ends the exchange if somebody has noted that it has ended, and leaves its span. Answers whether it is over.
-fn leave((mut inside, scope): (Inside<'_>, Scope<'_>)) -> bool {
-    let is_over = inside.has_ended();
-    if is_over {
-        inside.settle();
-    }
-    drop(scope);
-    is_over
 }
 
 struct OnPanic<'a>(&'a mut Option<Box<Exchange>>);

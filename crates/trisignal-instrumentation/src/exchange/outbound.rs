@@ -3,10 +3,10 @@
 use http::HeaderMap;
 use opentelemetry::global;
 
-use super::inside::SpanIds;
+use super::inside::span_id;
 use super::{Capture, Exchange, within};
 use crate::context;
-use crate::correlation::{CORRELATION_HEADER, CorrelationId};
+use crate::correlation::{CORRELATION_HEADER, CORRELATION_NAME, CorrelationId};
 use crate::propagation::HeaderInjector;
 
 /// Runs `call`, the service, inside the exchange of `slot`, with a request whose headers carry it. Those
@@ -18,7 +18,7 @@ pub(crate) fn send<Q, T>(
     capture: &Capture,
     call: impl FnOnce(Q) -> T,
 ) -> T {
-    let outside = context::with_current(SpanIds::of);
+    let outside = context::with_current(span_id);
     within(slot, |inside| {
         if let Some(inside) = inside {
             let headers = headers(&mut request);
@@ -50,7 +50,7 @@ fn propagate(headers: &mut HeaderMap) {
     match id.and_then(|id| id.to_header()) {
         Some(value) => {
             // It fails only for a map of 32,768 headers.
-            let _ = headers.try_insert(CORRELATION_HEADER.clone(), value);
+            let _ = headers.try_insert(CORRELATION_NAME, value);
         }
         None if is_ill_formed => {
             headers.remove(&CORRELATION_HEADER);

@@ -7,8 +7,17 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-/// Finds the other end of the connection.
-pub(crate) type PeerOf = Arc<dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync>;
+/// How the other end of the connection is found.
+#[derive(Clone)]
+pub(crate) enum PeerOf {
+    /// axum has put it into the extensions.
+    #[cfg(feature = "axum")]
+    Connected,
+    Told(Callback<SocketAddr>),
+}
+
+/// What finds something of a request.
+pub(crate) type Callback<T> = Arc<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 
 type Rule = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
 
@@ -21,6 +30,7 @@ impl Exclusions {
         self.0.push(Arc::new(rule));
     }
 
+    #[inline]
     pub(crate) fn has(&self, parts: &Parts) -> bool {
         self.0
             .iter()
@@ -28,9 +38,16 @@ impl Exclusions {
     }
 }
 
-pub(crate) fn peer_of(callback: Option<&PeerOf>, parts: &Parts) -> Option<SocketAddr> {
-    let callback = callback?;
-    guarded(|| callback(parts)).flatten()
+#[inline]
+pub(crate) fn peer_of(peer: Option<&PeerOf>, parts: &Parts) -> Option<SocketAddr> {
+    match peer? {
+        #[cfg(feature = "axum")]
+        PeerOf::Connected => {
+            use axum::extract::ConnectInfo;
+            Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0)
+        }
+        PeerOf::Told(callback) => guarded(|| callback(parts)).flatten(),
+    }
 }
 
 pub(crate) fn guarded<T>(callback: impl FnOnce() -> T) -> Option<T> {

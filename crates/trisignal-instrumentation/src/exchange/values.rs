@@ -14,6 +14,7 @@ pub(crate) fn error_type<E: ?Sized>() -> &'static str {
 
 /// Host and port of an authority, or of a `Host` header, without userinfo and without the brackets
 /// of an IPv6 address.
+#[inline]
 pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
     let userinfo = authority.bytes().rposition(|byte| byte == b'@');
     let authority = userinfo.map_or(authority, |at| &authority[at + 1..]);

@@ -39,6 +39,7 @@ impl Outcome {
         }
     }
 
+    #[inline]
     pub(crate) fn respond(
         &mut self,
         side: Side,
@@ -67,6 +68,7 @@ impl Outcome {
     }
 
     /// Writes what is known at the end, and answers what of it is measured.
+    #[inline]
     pub(crate) fn finish(&self, side: Side, end: End, span: &Span) -> Added<'_> {
         let error_type = self.error_type(side, end);
         let error = error_type.as_ref().and_then(Part::text);

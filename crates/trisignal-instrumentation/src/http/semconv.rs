@@ -48,10 +48,11 @@ impl KnownMethods {
     }
 
     /// How `method` is shown. It allocates nothing.
+    #[inline]
     pub(super) fn name<'a>(&'a self, method: &'a Method) -> Named<'a> {
         let method = method.as_str();
         let known = match self.0.as_ref().or_else(|| PROCESS_KNOWN.get()) {
-            None => KNOWN.into_iter().find(|name| *name == method),
+            None => KNOWN.iter().copied().find(|name| *name == method),
             Some(names) => {
                 let mut names = names.iter().map(|name| &**name);
                 names.find(|name| *name == method)

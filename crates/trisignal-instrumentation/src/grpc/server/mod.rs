@@ -109,7 +109,7 @@ impl ServerLayer {
     /// of the [module](super).
     #[must_use]
     pub fn peer(self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
-        self.set(|config| config.peer = Some(Arc::new(peer)))
+        self.set(|config| config.peer = Some(PeerOf::Told(Arc::new(peer))))
     }
 
     /// Leaves calls out of spans and metrics. Context and correlation ID work as for the others.

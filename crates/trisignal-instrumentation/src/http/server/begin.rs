@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 
 use http::Method;
-use http::header::USER_AGENT;
 use http::request::Parts;
 use opentelemetry::{ContextGuard, KeyValue};
 use tracing::Span;
 use tracing::field::{self, Empty};
 
-use super::Config;
 use super::origin::Origin;
+use super::{Config, RouteOf};
 use crate::exchange::{
     self, Exchange, Family, Headers, Inbound, Measures, Outcome as Either, Part, Side, guarded,
     peer_of,
@@ -74,7 +73,7 @@ impl Config {
                     .unwrap_or(self.trust == exchange::Trust::Internal),
                 self.scheme.as_ref().map(http::uri::Scheme::as_str),
             ),
-            user_agent: headers.text(&USER_AGENT),
+            user_agent: headers.user_agent(),
         }
     }
 
@@ -100,8 +99,14 @@ impl Config {
     }
 
     fn route_of<'a>(&self, parts: &'a Parts) -> Option<Cow<'a, str>> {
-        let route = self.route.as_ref()?;
-        guarded(|| route(parts)).flatten()
+        match self.route.as_ref()? {
+            #[cfg(feature = "axum")]
+            RouteOf::Matched => {
+                let path = parts.extensions.get::<axum::extract::MatchedPath>()?;
+                Some(path.as_str().into())
+            }
+            RouteOf::Told(route) => guarded(|| route(parts)).flatten().map(Cow::Owned),
+        }
     }
 
     fn span(&self, seen: &Seen<'_>, family: &Family) -> Span {
@@ -158,6 +163,7 @@ fn excluded() -> Box<Exchange> {
     )
 }
 
+#[inline]
 fn measures(seen: &Seen<'_>, instruments: &ServerInstruments) -> Measures {
     let route = seen.route.as_deref();
     let version = protocol_version(seen.parts.version);

@@ -4,7 +4,6 @@ mod begin;
 mod origin;
 mod service;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ pub(crate) use self::origin::Origin;
 pub use self::service::ServerService;
 use super::metrics::ServerInstruments;
 use super::settings::{Settings, setters};
-use crate::exchange::{CorrelationHeaders, Exclusions, PeerOf, Trust};
+use crate::exchange::{Callback, CorrelationHeaders, Exclusions, PeerOf, Trust};
 
 /// Puts each request of a service into a span, measures it, continues the caller's trace and
 /// carries the correlation ID.
@@ -69,7 +68,7 @@ struct Config {
     forwarded: Option<bool>,
     scheme: Option<Scheme>,
     correlation_headers: CorrelationHeaders,
-    route: Option<Route>,
+    route: Option<RouteOf>,
     peer: Option<PeerOf>,
     exclusions: Exclusions,
     settings: Settings,
@@ -77,7 +76,14 @@ struct Config {
     instruments: Option<Arc<ServerInstruments>>,
 }
 
-type Route = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
+/// How the route of a request is found.
+#[derive(Clone)]
+enum RouteOf {
+    /// axum has put it into the extensions.
+    #[cfg(feature = "axum")]
+    Matched,
+    Told(Callback<String>),
+}
 
 impl ServerLayer {
     /// A layer with the defaults, for any service.
@@ -105,11 +111,10 @@ impl ServerLayer {
     /// `into_make_service_with_connect_info::<SocketAddr>()`.
     #[cfg(feature = "axum")]
     pub fn axum() -> Self {
-        use axum::extract::{ConnectInfo, MatchedPath};
-
-        Self::new()
-            .routed(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().into()))
-            .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0))
+        Self::new().set(|config| {
+            config.route = Some(RouteOf::Matched);
+            config.peer = Some(PeerOf::Connected);
+        })
     }
 
     /// How the route (the template that a path matched, like `/orders/{id}`) is found in a request.
@@ -119,7 +124,7 @@ impl ServerLayer {
     /// Default: no route.
     #[must_use]
     pub fn route(self, route: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.routed(move |parts| route(parts).map(Cow::Owned))
+        self.set(|config| config.route = Some(RouteOf::Told(Arc::new(route))))
     }
 
     /// How the other end of the connection is found in a request: `network.peer.*`, and
@@ -128,7 +133,7 @@ impl ServerLayer {
     /// Default: unknown; [`axum`](Self::axum) takes it from `ConnectInfo<SocketAddr>`.
     #[must_use]
     pub fn peer(self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
-        self.set(|config| config.peer = Some(Arc::new(peer)))
+        self.set(|config| config.peer = Some(PeerOf::Told(Arc::new(peer))))
     }
 
     /// Leaves requests out of spans and metrics, like those of health checks. Context and
@@ -202,13 +207,6 @@ impl ServerLayer {
     pub fn meter(self, meter: &Meter) -> Self {
         let instruments = Arc::new(ServerInstruments::new(&meter.into()));
         self.set(|config| config.instruments = Some(instruments))
-    }
-
-    fn routed(
-        self,
-        route: impl for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync + 'static,
-    ) -> Self {
-        self.set(|config| config.route = Some(Arc::new(route)))
     }
 
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {

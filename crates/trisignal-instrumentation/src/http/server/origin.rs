@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderName;
-use http::header::{FORWARDED, HOST};
+use http::header::FORWARDED;
 use http::request::Parts;
 
 use crate::exchange::values::host_and_port;
@@ -33,6 +33,7 @@ pub(crate) struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     /// `forwarded` says whether forwarding headers count; `scheme` is what the layer was told.
+    #[inline]
     pub(crate) fn of(
         parts: &'a Parts,
         headers: &Headers<'a>,
@@ -49,7 +50,7 @@ impl<'a> Origin<'a> {
                 .uri
                 .authority()
                 .map(|authority| authority.as_str())
-                .or_else(|| headers.text(&HOST))
+                .or_else(|| headers.host())
         };
         let host = forwarded.host.or_else(own_host);
         let (address, port) = host.map_or((None, None), |host| {

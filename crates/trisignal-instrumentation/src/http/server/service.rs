@@ -43,7 +43,7 @@ where
             return ServerFuture::new(self.inner.call(request), None);
         }
         let (parts, body) = request.into_parts();
-        let (exchange, inbound, _attached) = self.config.begin(&parts);
+        let (exchange, mut inbound, _attached) = self.config.begin(&parts);
         let captured = self.config.captured(&parts);
         let request = Request::from_parts(parts, body);
         let mut exchange = Some(exchange);

@@ -8,7 +8,6 @@ use opentelemetry::metrics::{
     SyncInstrument, UpDownCounter,
 };
 
-use super::filter::Place;
 use super::reservoir::{Choice, Number, Offer};
 use super::store::{Store, Stream};
 
@@ -29,22 +28,24 @@ impl Capture {
 
     /// Offers a measurement, if it is one for which the filter is open.
     pub(crate) fn offer(&self, value: Number, attributes: &[KeyValue]) {
-        if let Some(place) = self.admits() {
-            self.take(value, place, attributes, Choice::Reservoir);
-        }
+        self.take(value, attributes, Choice::Reservoir);
     }
 
-    /// Where the calling thread is; `None` when the filter lets no measurement there pass.
-    pub(crate) fn admits(&self) -> Option<Place> {
-        self.store.filter().admits()
+    /// Whether the filter is open for what the calling thread measures now.
+    pub(crate) fn is_open(&self) -> bool {
+        self.store.filter().is_open()
     }
 
-    /// Shows a measurement that was chosen already, in the place of the one before.
-    pub(crate) fn show(&self, value: Number, place: Place, attributes: &[KeyValue]) {
-        self.take(value, place, attributes, Choice::Made);
+    /// Shows a measurement that was chosen among those for which the filter is open, in the place of the one before.
+    #[cold]
+    pub(crate) fn show(&self, value: Number, attributes: &[KeyValue]) {
+        self.take(value, attributes, Choice::Made);
     }
 
-    fn take(&self, value: Number, place: Place, attributes: &[KeyValue], choice: Choice) {
+    fn take(&self, value: Number, attributes: &[KeyValue], choice: Choice) {
+        let Some(place) = self.store.filter().admits() else {
+            return;
+        };
         for stream in &*self.streams {
             let series = self.store.series(stream, attributes);
             let offer = Offer {

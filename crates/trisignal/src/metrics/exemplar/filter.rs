@@ -33,15 +33,21 @@ impl fmt::Display for ExemplarFilter {
 pub(super) type Place = Option<(TraceId, SpanId)>;
 
 impl ExemplarFilter {
+    /// Whether a measurement of the calling thread is offered.
+    pub(super) fn is_open(self) -> bool {
+        match self {
+            Self::AlwaysOff => false,
+            // Not what threads have kept and hand over when metrics are collected: these are sums.
+            Self::AlwaysOn => !Context::is_current_telemetry_suppressed(),
+            Self::TraceBased => with_span(SpanContext::is_sampled).unwrap_or(false),
+        }
+    }
+
     /// Where the calling thread is; `None` when a measurement there is not offered.
     pub(super) fn admits(self) -> Option<Place> {
         match self {
-            Self::AlwaysOff => None,
-            // Not what threads have kept and hand over when metrics are collected: these are sums.
-            Self::AlwaysOn => {
-                (!Context::is_current_telemetry_suppressed()).then(|| current(|_| true))
-            }
             Self::TraceBased => current(SpanContext::is_sampled).map(Some),
+            Self::AlwaysOff | Self::AlwaysOn => self.is_open().then(|| current(|_| true)),
         }
     }
 }

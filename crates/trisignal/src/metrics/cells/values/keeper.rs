@@ -168,21 +168,21 @@ impl<T: Measured> Kept<T> {
             // What becomes of these the SDK decides, by the view.
             return false;
         }
-        let place = self.capture.as_ref().and_then(Capture::admits);
+        let is_open = self.capture.as_ref().is_some_and(Capture::is_open);
         // Not there any more while the thread ends, and borrowed only by code that runs inside of this very call.
         let shown = T::table().try_with(|table| {
             let mut table = table.try_borrow_mut().ok()?;
             let make = || self.own(attributes(), hash);
             let ring = table.find(EPOCH.now(), self.owner, hash, is_it, make)?;
             ring.keep(value, &self.instrument);
-            let shown = place.filter(|_| ring.chooser.chooses(number));
-            Some(shown.map(|place| (place, Arc::clone(ring.attributes()))))
+            let is_shown = is_open && ring.chooser.chooses(number);
+            Some(is_shown.then(|| Arc::clone(ring.attributes())))
         });
         let Ok(Some(shown)) = shown else {
             return false;
         };
-        if let (Some((place, attributes)), Some(capture)) = (shown, &self.capture) {
-            capture.show(value.into(), place, &attributes);
+        if let (Some(attributes), Some(capture)) = (shown, &self.capture) {
+            capture.show(value.into(), &attributes);
         }
         true
     }
