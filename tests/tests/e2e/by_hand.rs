@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 use trisignal_receiver::Signal;
-use trisignal_tests::{DEADLINE, Parts, Stack, get, post, read_samples, until};
+use trisignal_tests::{DEADLINE, Parts, Stack, TracedSpan, get, post, read_samples, until};
 
 const TRACE: &str = "5b8efff798038103d269b633813fc60c";
 const SPAN: &str = "eee19b7ec3c1b174";
@@ -160,14 +160,10 @@ fn a_collector_killed_under_load_loses_nothing_that_is_sent_again() {
         }
         client.join().unwrap();
     });
+    let distinct = |spans: &[TracedSpan]| -> BTreeSet<String> {
+        spans.iter().map(|span| span.span_id.clone()).collect()
+    };
     let jaeger = stack.jaeger();
-    let found = until("every span in Jaeger", || {
-        let found: BTreeSet<String> = jaeger
-            .trace(TRACE)
-            .into_iter()
-            .map(|span| span.span_id)
-            .collect();
-        (found.len() >= wanted.len()).then_some(found)
-    });
-    assert_eq!(found, wanted);
+    let found = jaeger.wait_for_trace(TRACE, |spans| distinct(spans).len() >= wanted.len());
+    assert_eq!(distinct(&found), wanted);
 }

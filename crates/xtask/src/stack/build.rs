@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::run::{Result, capture, is_program, on_path, root, stream, variable};
 
 /// The Collector's own builder. Its version is that of the components in the manifest.
-const BUILDER: &str = "go.opentelemetry.io/collector/cmd/builder@v0.155.0";
+const BUILDER: &str = "go.opentelemetry.io/collector/cmd/builder@v0.159.0";
 const JAEGER_PACKAGE: &str = "github.com/jaegertracing/jaeger/cmd/jaeger";
 const LDFLAGS: &str = "-ldflags=-s -w";
 
