@@ -21,6 +21,7 @@ use super::pieces::Pieces;
 use super::queue::Queue;
 use super::signal::{Destination, Signal};
 use super::{Shared, split};
+use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::limits::cut_span;
 use crate::otlp::request::ResourceHead;
@@ -228,6 +229,8 @@ impl Worker {
             if wakeup.stop {
                 return;
             }
+            // Not before there was something to do, so that short programs don't pay for it.
+            clock::learn();
         }
     }
 
