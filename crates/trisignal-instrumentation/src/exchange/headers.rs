@@ -44,12 +44,12 @@ impl<'a> Headers<'a> {
     /// `Host`, where it is visible ASCII.
     #[inline]
     pub(crate) fn host(&self) -> Option<&'a str> {
-        self.host?.to_str().ok()
+        text_of(self.host?)
     }
 
     /// `User-Agent`, where it is visible ASCII.
     pub(crate) fn user_agent(&self) -> Option<&'a str> {
-        self.user_agent?.to_str().ok()
+        text_of(self.user_agent?)
     }
 
     /// Whether there was anything for a propagator.
@@ -68,7 +68,7 @@ impl<'a> Headers<'a> {
 
     /// The same, where it is visible ASCII.
     pub(crate) fn text(&self, name: &HeaderName) -> Option<&'a str> {
-        self.get(name)?.to_str().ok()
+        text_of(self.get(name)?)
     }
 
     /// Whether any of the names may be there whose [`marks`] these are.
@@ -103,6 +103,12 @@ impl Extractor for Headers<'_> {
         self.was_read.set(true);
         self.all.get_all(key)
     }
+}
+
+/// One copy of a loop, for all that are looked at.
+#[inline(never)]
+fn text_of(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
 }
 
 /// One bit of 64, by length and first letter in any case: that tells the names apart which requests

@@ -16,17 +16,32 @@ pub(crate) fn error_type<E: ?Sized>() -> &'static str {
 /// of an IPv6 address.
 #[inline]
 pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
-    let userinfo = authority.bytes().rposition(|byte| byte == b'@');
-    let authority = userinfo.map_or(authority, |at| &authority[at + 1..]);
-    if let Some((host, rest)) = authority
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-    {
-        return (
-            host,
-            rest.strip_prefix(':').and_then(|port| port.parse().ok()),
-        );
+    if authority.bytes().any(|byte| matches!(byte, b'@' | b'[')) {
+        return host_and_port_inside(authority);
     }
+    split_port(authority)
+}
+
+/// The same with userinfo or brackets.
+#[cold]
+fn host_and_port_inside(authority: &str) -> (&str, Option<u16>) {
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, rest)| rest);
+    let bracketed = authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
+    match bracketed {
+        Some((host, rest)) => {
+            let port = rest.strip_prefix(':');
+            (host, port.and_then(|port| port.parse().ok()))
+        }
+        None => split_port(authority),
+    }
+}
+
+#[inline]
+fn split_port(authority: &str) -> (&str, Option<u16>) {
     let is_colon = |byte| byte == b':';
     let (host, port) = match authority.bytes().position(is_colon) {
         Some(colon) => (&authority[..colon], &authority[colon + 1..]),

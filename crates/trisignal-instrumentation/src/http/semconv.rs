@@ -52,7 +52,7 @@ impl KnownMethods {
     pub(super) fn name<'a>(&'a self, method: &'a Method) -> Named<'a> {
         let method = method.as_str();
         let known = match self.0.as_ref().or_else(|| PROCESS_KNOWN.get()) {
-            None => KNOWN.iter().copied().find(|name| *name == method),
+            None => default_name(method),
             Some(names) => {
                 let mut names = names.iter().map(|name| &**name);
                 names.find(|name| *name == method)
@@ -63,6 +63,12 @@ impl KnownMethods {
             original: Some(method).filter(|method| known.is_none() && *method != OTHER),
         }
     }
+}
+
+/// What a method is known as by default.
+#[inline(never)]
+fn default_name(method: &str) -> Option<&'static str> {
+    KNOWN.into_iter().find(|name| *name == method)
 }
 
 /// A method as it is shown.

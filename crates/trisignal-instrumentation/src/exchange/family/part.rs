@@ -100,6 +100,8 @@ fn mix(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// One copy of its loops, for all parts.
+#[inline(never)]
 fn mix_text(hash: u64, text: &[u8]) -> u64 {
     let hash = mix(hash, text.len() as u64);
     let (words, rest) = text.as_chunks();
