@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod ticks;
 
-/// The time now, where [`learn`] has had its turn off by a few hundred nanoseconds, but in order within a span.
+/// The time now. Where [`learn`] has found a faster way it is off by some hundred nanoseconds, so that one reading can be a little
+/// earlier than the one before.
 ///
 /// Asked at the beginning of each span, at each exit and at each event. They share one copy, which is in the processor's cache more
 /// often than many are.
